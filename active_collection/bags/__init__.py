@@ -1,0 +1,1 @@
+"""Read any bag: messages, images, observation vectors, episode records."""

@@ -1,0 +1,1 @@
+"""The offline command line, active-collection."""

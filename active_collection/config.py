@@ -1,0 +1,150 @@
+"""Configuration files: YAML into checked, frozen models, with the line of every mistake."""
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import ValidationError
+
+from active_collection.errors import ConfigError
+
+M = TypeVar('M', bound=BaseModel)
+Location = tuple[str | int, ...]
+
+
+class Model(BaseModel):
+    """Base of everything that is read from a configuration file: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra='forbid', allow_inf_nan=False)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice."""
+
+
+def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if key.value in seen:
+            raise yaml.constructor.ConstructorError(
+                None, None, f'key {key.value!r} given twice', key.start_mark)
+        seen.add(key.value)
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+
+
+def load(path: Path | str, model: type[M]) -> M:
+    """
+    Read a YAML file into a model.
+
+    :raises ConfigError: naming file, line and key, where the file is missing, is not YAML, lacks a
+        key, has an unknown one or a value out of range
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(path, found=str(error), expected='a readable YAML file') from error
+    return parse(text, model, where=str(path))
+
+
+def parse(text: str, model: type[M], *, where: str) -> M:
+    """
+    Read YAML text into a model.
+
+    :param where: what the text is, for messages: a path
+    :raises ConfigError: as `load` does
+    """
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+    except yaml.YAMLError as error:
+        mark = getattr(error, 'problem_mark', None)
+        line = f':{mark.line + 1}' if mark else ''
+        problem = getattr(error, 'problem', None) or str(error)
+        raise ConfigError(f'{where}{line}', found=problem, expected='YAML') from error
+    if not isinstance(data, dict):
+        raise ConfigError(where, found=type(data).__name__, expected='a mapping of keys')
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _first_mistake(error, model, where, root) from error
+
+
+def validate(data: Mapping[str, Any], model: type[M], *, where: str) -> M:
+    """
+    Check values that came from elsewhere (ROS parameters, a command line) against a model.
+
+    :param where: what the values are, for messages: 'recorder parameters'
+    :raises ConfigError: naming the key
+    """
+    try:
+        return model.model_validate(dict(data))
+    except ValidationError as error:
+        raise _first_mistake(error, model, where, None) from error
+
+
+def _first_mistake(error: ValidationError, model: type[BaseModel], where: str,
+                   root: yaml.Node | None) -> ConfigError:
+    mistake = error.errors(include_url=False)[0]
+    location: Location = mistake['loc']
+    line = f':{_line(root, location)}' if root is not None else ''
+    key = '.'.join(str(part) for part in location) or 'file'
+    more = f' (and {error.error_count() - 1} more)' if error.error_count() > 1 else ''
+    if mistake['type'] == 'extra_forbidden':
+        known = _known_keys(model, location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f'; did you mean {near[0]!r}?' if near else ''
+        expected = f'one of {", ".join(known)}{hint}' if known else 'no such key'
+        return ConfigError(
+            f'{where}{line}: {key}', found='an unknown key', expected=expected + more)
+    if mistake['type'] == 'missing':
+        return ConfigError(f'{where}{line}: {key}', found='nothing', expected='this key' + more)
+    message = mistake['msg'].removeprefix('Value error, ')
+    return ConfigError(
+        f'{where}{line}: {key}', found=repr(mistake.get('input')),
+        expected=message[:1].lower() + message[1:] + more)
+
+
+def _known_keys(model: type[BaseModel], location: Location) -> list[str]:
+    """Return the keys that the model at a location has; none where there is no model."""
+    current: Any = model
+    for part in location:
+        fields = getattr(current, 'model_fields', None)
+        if fields is not None and part in fields:
+            current = fields[part].annotation
+        elif fields is None:
+            continue
+        while getattr(current, '__args__', None) and not hasattr(current, 'model_fields'):
+            models = [a for a in current.__args__ if hasattr(a, 'model_fields')]
+            nested = [a for a in current.__args__ if getattr(a, '__args__', None)]
+            if not (models or nested):
+                break
+            current = (models or nested)[0]
+    return list(getattr(current, 'model_fields', {}))
+
+
+def _line(root: yaml.Node | None, location: Location) -> int:
+    """Return the line, from 1, of the deepest node of a location that stands in the file."""
+    node, line = root, 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == str(part)]
+            if not found:
+                break
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            if part >= len(node.value):
+                break
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line

@@ -1,0 +1,212 @@
+"""The record of an episode: what its bag's metadata holds and what the whole system passes on."""
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from active_collection.errors import ConfigError
+from active_collection.names import check_name
+from active_collection.scenario import Scenario
+
+#: Key of the record in a rosbag2 directory's metadata.yaml, under custom_data.
+CUSTOM_DATA_KEY = 'active_collection.episode'
+FORMAT = 1
+
+
+class Outcome(str, Enum):
+    """How an episode ended; kept apart from why its recording stopped."""
+
+    UNKNOWN = 'unknown'
+    SUCCESS = 'success'
+    FAILURE = 'failure'
+    ABORTED = 'aborted'
+    DISCARDED = 'discarded'
+
+
+class Source(str, Enum):
+    """Who acted."""
+
+    TELEOPERATION = 'teleoperation'
+    SCRIPTED = 'scripted'
+    POLICY = 'policy'
+
+
+class StopReason(str, Enum):
+    """Why recording stopped."""
+
+    FINISHED = 'finished'
+    TIME_LIMIT = 'time_limit'
+    OPERATOR = 'operator'
+    RECORDER_SHUTDOWN = 'recorder_shutdown'
+    DISK_FULL = 'disk_full'
+    WRITE_ERROR = 'write_error'
+    SALVAGED = 'salvaged'
+
+
+@dataclass(frozen=True, slots=True)
+class TopicStatistics:
+    """
+    What became of a topic's messages during an episode.
+
+    :param received: messages that reached the recorder
+    :param written: messages handed to the bag
+    :param dropped: messages dropped at the recorder's own queue
+    :param lost: messages that the middleware reported lost before the recorder
+    :param bytes: serialized bytes written
+    :param rate: mean rate of receipt (Hz)
+    :param largest_gap: longest time between two messages (s)
+    """
+
+    topic: str
+    type: str
+    received: int = 0
+    written: int = 0
+    dropped: int = 0
+    lost: int = 0
+    bytes: int = 0
+    rate: float = 0.0
+    largest_gap: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class UncertaintySummary:
+    """
+    Uncertainty over the steps of an episode, normalised: 0 agree, 1 as far apart as can be.
+
+    :param steps: number of scored steps
+    :param above_threshold: fraction of steps above the threshold then in force, 0 to 1
+    """
+
+    episode_id: str = ''
+    ensemble_id: str = ''
+    steps: int = 0
+    epistemic_mean: float = 0.0
+    epistemic_max: float = 0.0
+    epistemic_p95: float = 0.0
+    aleatoric_mean: float = 0.0
+    novelty_mean: float = math.nan
+    above_threshold: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeRecord:
+    """
+    Everything that is known of an episode: in its bag's metadata, and published as `Episode`.
+
+    :param episode_id: unique; also the name of the bag directory
+    :param robot: robot name, which is its namespace without the leading slash
+    :param started_ns: ROS time of the first recorded instant (ns)
+    :param finished_ns: ROS time of the last (ns); 0 while recording
+    :param assignment_id: lease that it fulfils; empty for a free episode
+    :param revision: 0 at the start of recording, raised with each later state
+    :param versions: software name to version
+    :param tags: the caller's free key/values
+    """
+
+    episode_id: str
+    scenario: Scenario
+    robot: str
+    source: Source
+    started_ns: int
+    finished_ns: int = 0
+    outcome: Outcome = Outcome.UNKNOWN
+    stop_reason: StopReason | None = None
+    assignment_id: str = ''
+    operator: str = ''
+    notes: str = ''
+    revision: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    missing_topics: tuple[str, ...] = ()
+    topics: tuple[TopicStatistics, ...] = ()
+    uncertainty: UncertaintySummary = field(default_factory=UncertaintySummary)
+
+    @property
+    def duration_s(self) -> float:
+        """Return its length (s); 0 while recording."""
+        return max(0, self.finished_ns - self.started_ns) / 1e9 if self.finished_ns else 0.0
+
+    @property
+    def has_losses(self) -> bool:
+        """Tell whether a topic has messages that were dropped or lost."""
+        return any(topic.dropped or topic.lost for topic in self.topics)
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Tell whether a policy may imitate it: a success that no policy acted out."""
+        return self.outcome is Outcome.SUCCESS and self.source is not Source.POLICY
+
+    def amended(self, **changes: Any) -> EpisodeRecord:
+        """Return the record with these fields changed and the next revision."""
+        return replace(self, revision=self.revision + 1, **changes)
+
+    def to_json(self) -> str:
+        """Return what `from_json` takes: one line of JSON; NaN is written as null."""
+        data = {
+            'format': FORMAT,
+            **asdict(self),
+            'scenario': self.scenario.to_dict(),
+            'tags': dict(self.tags),
+            'versions': dict(self.versions),
+        }
+        return json.dumps(_without_nan(data), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str = 'episode record') -> EpisodeRecord:
+        """
+        Return the record that `to_json` wrote. Unknown keys of a later minor version are ignored.
+
+        :param where: what holds the text, for messages: the path of a metadata.yaml
+        :raises ConfigError: where the text is not a record
+        """
+        try:
+            data = json.loads(text)
+            if data['format'] != FORMAT:
+                raise ConfigError(f'{where}: format', found=data['format'], expected=FORMAT)
+            stop_reason = data.get('stop_reason')
+            return cls(
+                episode_id=check_name(data['episode_id'], f'{where}: episode_id'),
+                scenario=Scenario.from_dict(data['scenario']),
+                robot=str(data['robot']),
+                source=Source(data['source']),
+                started_ns=int(data['started_ns']),
+                finished_ns=int(data['finished_ns']),
+                outcome=Outcome(data['outcome']),
+                stop_reason=StopReason(stop_reason) if stop_reason else None,
+                assignment_id=str(data.get('assignment_id', '')),
+                operator=str(data.get('operator', '')),
+                notes=str(data.get('notes', '')),
+                revision=int(data.get('revision', 0)),
+                tags={str(k): str(v) for k, v in data.get('tags', {}).items()},
+                versions={str(k): str(v) for k, v in data.get('versions', {}).items()},
+                missing_topics=tuple(str(t) for t in data.get('missing_topics', ())),
+                topics=tuple(_known(TopicStatistics, t) for t in data.get('topics', ())),
+                uncertainty=_known(UncertaintySummary, data.get('uncertainty', {})),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ConfigError(where, found=f'{type(error).__name__}: {error}',
+                              expected='an episode record') from error
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {k: _without_nan(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(v) for v in value]
+    return value
+
+
+def _known(kind: type[Any], data: Mapping[str, Any]) -> Any:
+    fields = kind.__dataclass_fields__
+    return kind(**{k: math.nan if v is None else v for k, v in data.items() if k in fields})

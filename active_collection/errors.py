@@ -1,0 +1,68 @@
+"""The errors that a user can cause. Each is one line: where, what was found, what was expected."""
+from __future__ import annotations
+
+LONGEST_VALUE = 200
+
+
+def shorten(value: object) -> str:
+    """Return a value as one printable line of at most LONGEST_VALUE characters."""
+    text = value if isinstance(value, str) else repr(value)
+    line = ''.join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return line if len(line) <= LONGEST_VALUE else f'{line[:LONGEST_VALUE]}…'
+
+
+class ActiveCollectionError(Exception):
+    """
+    A mistake or a condition outside the program that a user can do something about.
+
+    :param where: the file, topic, field or parameter, as exact as is known: 'a.yaml:12: tasks.pick'
+    :param found: what stands there; shortened to one line
+    :param expected: what was expected, where that can be said
+    """
+
+    def __init__(self, where: object, *, found: object, expected: object = '') -> None:
+        self.where = shorten(str(where))
+        self.found = shorten(found)
+        self.expected = shorten(expected)
+        wanted = f', expected {self.expected}' if self.expected else ''
+        super().__init__(f'{self.where}: found {self.found}{wanted}')
+
+
+class ConfigError(ActiveCollectionError):
+    """A configuration file, parameter or argument is missing, misspelt or out of range."""
+
+
+class InvalidNameError(ActiveCollectionError):
+    """A name that would become a path or a topic has a character that it may not have."""
+
+
+class BagError(ActiveCollectionError):
+    """A bag cannot be read: missing, truncated, without the wanted topics, of an unknown type."""
+
+
+class RecordingError(ActiveCollectionError):
+    """An episode cannot be recorded, closed, salvaged or amended."""
+
+
+class UncertaintyError(ActiveCollectionError):
+    """An ensemble or an observation cannot be used: wrong shape, NaN, missing field or file."""
+
+
+class SchedulingError(ActiveCollectionError):
+    """The ledger, a rule or an assignment cannot be used."""
+
+
+class SelectionError(ActiveCollectionError):
+    """The pool index, a strategy or a round cannot be used."""
+
+
+class AnnotationError(ActiveCollectionError):
+    """An export or an ingested label file cannot be used."""
+
+
+class ReportError(ActiveCollectionError):
+    """A report cannot be made from what is there."""
+
+
+class SimulationError(ActiveCollectionError):
+    """A simulated robot cannot do what it was asked."""

@@ -1,0 +1,67 @@
+"""Files that are either whole or not there: written beside, synced, renamed."""
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def sync_directory(path: Path) -> None:
+    """Make the entries of a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, data: bytes | str) -> None:
+    """
+    Replace a file's content at once: a reader or a crash sees the old content or all of the new.
+
+    :raises OSError: where the disk refuses; the old content stands
+    """
+    content = data.encode() if isinstance(data, str) else data
+    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    try:
+        with partial.open('wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+@contextmanager
+def whole_directory(path: Path) -> Iterator[Path]:
+    """
+    Give a directory to fill that takes its name when the block ends without an error.
+
+    A block that raises leaves nothing behind.
+
+    :param path: the final directory; must not exist
+    :raises FileExistsError: where it does
+    """
+    if path.exists():
+        raise FileExistsError(f'{path} exists')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        yield partial
+        for file in partial.rglob('*'):
+            if file.is_file():
+                with file.open('rb') as opened:
+                    os.fsync(opened.fileno())
+        sync_directory(partial)
+        partial.rename(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    sync_directory(path.parent)

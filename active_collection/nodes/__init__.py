@@ -1,0 +1,1 @@
+"""Thin rclpy adapters: parameters, topics, services; no arithmetic, no file formats."""

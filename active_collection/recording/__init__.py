@@ -1,0 +1,1 @@
+"""Write one episode: bounded queue, writer thread, disk guard, salvage."""

@@ -1,0 +1,268 @@
+"""Scenarios, and the catalogue of all that may be collected: the scenario space."""
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from typing import Literal
+
+from pydantic import Field
+from pydantic import field_validator
+from pydantic import model_validator
+
+from active_collection.config import Model
+from active_collection.errors import ConfigError
+from active_collection.names import check_name
+from active_collection.names import is_safe_name
+from active_collection.registry import unknown
+
+Value = str | float
+Collector = Literal['teleoperation', 'scripted', 'policy']
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """
+    What is collected: (task, environment, object configuration). Hashable; equal by value.
+
+    :param task: task name
+    :param environment: environment name
+    :param configuration: (factor name, value) sorted by name; a value is a label (discrete factor)
+        or a number in the factor's unit (continuous factor). `Scenario.of` sorts a mapping.
+    """
+
+    task: str
+    environment: str
+    configuration: tuple[tuple[str, Value], ...] = ()
+
+    @classmethod
+    def of(cls, task: str, environment: str, configuration: Mapping[str, Value]) -> Scenario:
+        """Return the scenario with this object configuration."""
+        return cls(task, environment, tuple(sorted(configuration.items())))
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """Return the object configuration as factor name to value."""
+        return dict(self.configuration)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` takes: plain JSON types."""
+        return {'task': self.task, 'environment': self.environment, 'configuration': self.values}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Scenario:
+        """
+        Return the scenario that `to_dict` described.
+
+        :raises ConfigError: where a key is missing or a value of a wrong type
+        """
+        try:
+            task, environment = data['task'], data['environment']
+            configuration = data.get('configuration', {})
+            values: dict[str, Value] = {
+                str(k): v if isinstance(v, str) else float(v) for k, v in configuration.items()}
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ConfigError('scenario', found=repr(data),
+                              expected='task, environment, configuration') from error
+        check_name(task, 'scenario task')
+        check_name(environment, 'scenario environment')
+        return cls.of(task, environment, values)
+
+    def __str__(self) -> str:
+        values = ', '.join(
+            f'{k}={v:.3g}' if isinstance(v, float) else f'{k}={v}' for k, v in self.configuration)
+        return f'{self.task} @ {self.environment}' + (f' ({values})' if values else '')
+
+
+class Factor(Model):
+    """One dimension of object configurations: `values` (discrete), or `low` and `high`."""
+
+    values: tuple[str, ...] | None = None
+    low: float | None = None
+    high: float | None = None
+    unit: str = ''
+    description: str = ''
+
+    @model_validator(mode='after')
+    def _is_one_kind(self) -> Factor:
+        if self.values is not None:
+            if self.low is not None or self.high is not None:
+                raise ValueError("either 'values' or 'low' and 'high'")
+            if not self.values or len(set(self.values)) != len(self.values):
+                raise ValueError('at least one value, each once')
+        elif self.low is None or self.high is None:
+            raise ValueError("'values', or both 'low' and 'high'")
+        elif self.low > self.high:
+            raise ValueError("'low' at most 'high'")
+        return self
+
+    @property
+    def is_discrete(self) -> bool:
+        """Tell whether it has `values`."""
+        return self.values is not None
+
+    def allows(self, value: Value) -> bool:
+        """Tell whether a value is one of the factor's, in its unit."""
+        if self.values is not None:
+            return value in self.values
+        return (isinstance(value, (int, float)) and math.isfinite(value)
+                and self.low is not None and self.high is not None
+                and self.low <= value <= self.high)
+
+    def __str__(self) -> str:
+        if self.values is not None:
+            return f'one of {", ".join(self.values)}'
+        return f'{self.low:g} to {self.high:g} {self.unit}'.rstrip()
+
+
+class Task(Model):
+    """What is to be done, and what it takes."""
+
+    description: str = ''
+    skill_group: str = ''
+    preconditions: dict[str, str] = {}
+    effects: dict[str, str] = {}
+    reset: Literal['automatic', 'operator', 'none'] = 'automatic'
+    success: str = 'robot'
+    cost: float = Field(default=1.0, gt=0)
+    time_limit_s: float = Field(default=60.0, gt=0)
+    importance: float = Field(default=1.0, ge=0)
+    minimum_episodes: int = Field(default=0, ge=0)
+    maximum_episodes: int | None = Field(default=None, ge=0)
+    collectors: tuple[Collector, ...] = Field(default=('scripted',), min_length=1)
+    capabilities: tuple[str, ...] = ()
+    environments: tuple[str, ...] | None = None
+    factors: dict[str, Factor] = {}
+
+    @model_validator(mode='after')
+    def _quotas_are_ordered(self) -> Task:
+        if self.maximum_episodes is not None and self.maximum_episodes < self.minimum_episodes:
+            raise ValueError("'minimum_episodes' at most 'maximum_episodes'")
+        return self
+
+
+class Environment(Model):
+    """Where tasks are done."""
+
+    description: str = ''
+    capacity: int = Field(default=1, ge=1)
+    robots: tuple[str, ...] | None = None
+    travel_s: float = Field(default=0.0, ge=0)
+
+
+class Robot(Model):
+    """What a robot can do."""
+
+    description: str = ''
+    capabilities: tuple[str, ...] = ()
+    environment: str = ''
+
+
+class Exclusion(Model):
+    """Scenarios that are never collected: all that match every key given."""
+
+    task: str | None = None
+    environment: str | None = None
+    configuration: dict[str, str] = {}
+    reason: str = ''
+
+    def covers(self, scenario: Scenario) -> bool:
+        """Tell whether a scenario is excluded."""
+        return (self.task in {None, scenario.task}
+                and self.environment in {None, scenario.environment}
+                and all(scenario.values.get(k) == v for k, v in self.configuration.items()))
+
+
+class ScenarioSpace(Model):
+    """
+    The catalogue of all scenarios, from one YAML file (`active_collection.config.load`).
+
+    It is never enumerated: it says of a scenario whether it is in the space, and hands out the
+    factors from which scenarios are drawn.
+    """
+
+    format: Literal[1]
+    frame: str = 'base_link'
+    tasks: dict[str, Task] = Field(min_length=1)
+    environments: dict[str, Environment] = Field(min_length=1)
+    robots: dict[str, Robot] = {}
+    exclusions: tuple[Exclusion, ...] = ()
+
+    @field_validator('tasks', 'environments', 'robots')
+    @classmethod
+    def _names_are_safe(cls, named: dict[str, Any]) -> dict[str, Any]:
+        for name in named:
+            if not is_safe_name(name):
+                raise ValueError(f'names of 1 to 64 of A-Z a-z 0-9 _ . -; {name!r} is not')
+        return named
+
+    @model_validator(mode='after')
+    def _references_exist(self) -> ScenarioSpace:
+        for name, task in self.tasks.items():
+            for environment in task.environments or ():
+                if environment not in self.environments:
+                    raise ValueError(f'environments that exist; tasks.{name}.environments names '
+                                     f'{environment!r}')
+        for name, environment_ in self.environments.items():
+            for robot in environment_.robots or ():
+                if self.robots and robot not in self.robots:
+                    raise ValueError(
+                        f'robots that exist; environments.{name}.robots names {robot!r}')
+        for exclusion in self.exclusions:
+            if exclusion.task is not None and exclusion.task not in self.tasks:
+                raise ValueError(f'tasks that exist; an exclusion names {exclusion.task!r}')
+            if exclusion.environment not in {None, *self.environments}:
+                raise ValueError(f'environments that exist; an exclusion names '
+                                 f'{exclusion.environment!r}')
+        return self
+
+    @cached_property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """Return every (task, environment) that no exclusion rules out whole, in file order."""
+        whole = [e for e in self.exclusions if not e.configuration]
+        return tuple(
+            (task, environment)
+            for task, entry in self.tasks.items()
+            for environment in self.environments
+            if (entry.environments is None or environment in entry.environments)
+            and not any(e.covers(Scenario(task, environment)) for e in whole))
+
+    def can_reach(self, robot: str, environment: str) -> bool:
+        """Tell whether a robot may work in an environment."""
+        allowed = self.environments[environment].robots
+        return allowed is None or robot in allowed
+
+    def check(self, scenario: Scenario, *, where: str = 'scenario') -> None:
+        """
+        Refuse a scenario that is not in the space.
+
+        :raises ConfigError: naming the task, environment or factor and what is allowed
+        """
+        if scenario.task not in self.tasks:
+            raise unknown(f'{where}: task', scenario.task, list(self.tasks))
+        if scenario.environment not in self.environments:
+            raise unknown(f'{where}: environment', scenario.environment, list(self.environments))
+        factors = self.tasks[scenario.task].factors
+        values = scenario.values
+        for name, factor in factors.items():
+            if name not in values:
+                raise ConfigError(
+                    f'{where}: configuration.{name}', found='nothing', expected=factor)
+            if not factor.allows(values[name]):
+                raise ConfigError(
+                    f'{where}: configuration.{name}', found=repr(values[name]), expected=factor)
+        for name in values:
+            if name not in factors:
+                raise unknown(f'{where}: configuration', name, list(factors))
+        for exclusion in self.exclusions:
+            if exclusion.covers(scenario):
+                raise ConfigError(where, found=str(scenario), expected='a scenario that is not '
+                                  f'excluded ({exclusion.reason or "no reason given"})')
+
+
+def scenario_key(scenario: Scenario) -> str:
+    """Return a scenario as canonical JSON: equal scenarios, equal text."""
+    return json.dumps(scenario.to_dict(), sort_keys=True, separators=(',', ':'))

@@ -1,0 +1,1 @@
+"""What to collect next: beliefs, acquisition rules, allocation, leases, ledger."""

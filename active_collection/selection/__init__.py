@@ -1,0 +1,1 @@
+"""What is worth a label: pool index, embeddings, query strategies, rounds."""

@@ -1,0 +1,1 @@
+"""Simulated robots, for the demo, the tests and the benchmarks."""

@@ -1,0 +1,1 @@
+"""What the policy does not know: ensembles, measures, novelty, thresholds, training."""

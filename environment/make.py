@@ -1,0 +1,158 @@
+"""Make the Python environment that `make demo` and `make test` run in.
+
+Standard library only: this runs before anything is installed. Makes a virtual environment with
+the pinned packages of `pins.txt`, ROS 2 included, and makes it again when the pins, the ROS 2
+release or the Python version change. Where a ROS 2 installation is sourced, that one is used and no
+ROS 2 wheel is installed.
+"""
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+HERE = Path(__file__).resolve().parent
+PINS = HERE / 'pins.txt'
+RELEASES = ('kilted', 'jazzy')
+TORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
+# The wheels were built in an image whose Python stands here; their CMake files still say so.
+WHEEL_PYTHON = '/opt/python/cp{v}-cp{v}'
+
+
+class EnvironmentMakingError(Exception):
+    """The environment cannot be made; the message is one line for the user."""
+
+
+def requirements(release: str | None) -> list[str]:
+    """Return the pins for a release ('kilted', 'jazzy'), or for a sourced ROS 2 (None)."""
+    taken = []
+    for written in PINS.read_text().splitlines():
+        line = written.split('#')[0].strip()
+        if not line:
+            continue
+        is_ros = line.startswith(('ros-', 'colcon', 'catkin'))
+        of_other_release = any(line.startswith(f'ros-{r}-') for r in RELEASES if r != release)
+        if (is_ros and release is None) or of_other_release:
+            continue
+        taken.append(line)
+    return taken
+
+
+def sourced_release() -> str | None:
+    """Return the name of the ROS 2 installation that is sourced, if rclpy can be found in it."""
+    if os.environ.get('ROS_DISTRO') and importlib.util.find_spec('rclpy') is not None:
+        return os.environ['ROS_DISTRO']
+    return None
+
+
+def fingerprint(pins: list[str], base: str) -> str:
+    """Return the identity of an environment made from these pins by this script."""
+    parts = [*pins, base, platform.python_version(), Path(__file__).read_text()]
+    return hashlib.sha256('\n'.join(parts).encode()).hexdigest()
+
+
+def run(*command: str | Path) -> None:
+    """Run a command that must succeed; its output goes to ours."""
+    result = subprocess.run([str(part) for part in command], check=False)
+    if result.returncode:
+        raise EnvironmentMakingError(
+            f'{" ".join(str(part) for part in command[:4])} …: exit status {result.returncode}')
+
+
+def torch_options() -> list[str]:
+    """Return the pip options that take the CPU build of torch where there is no GPU."""
+    if shutil.which('nvidia-smi'):
+        return []
+    try:
+        with urlopen(f'{TORCH_CPU_INDEX}/torch/', timeout=5):
+            return ['--extra-index-url', TORCH_CPU_INDEX]
+    except (URLError, OSError):
+        return []
+
+
+def repair_wheel_paths(prefix: Path) -> None:
+    """Point the ROS wheels' CMake files at this environment's Python."""
+    version = f'{sys.version_info.major}{sys.version_info.minor}'
+    dotted = f'python{sys.version_info.major}.{sys.version_info.minor}'
+    built = WHEEL_PYTHON.format(v=version)
+    include = subprocess.run(
+        [prefix / 'bin' / 'python', '-c',
+         'import sysconfig; print(sysconfig.get_path("include"))'],
+        capture_output=True, text=True, check=True).stdout.strip()
+    replacements = {
+        f'{built}/include/{dotted}': include,
+        f'{built}/lib/{dotted}/site-packages': str(prefix / 'lib' / dotted / 'site-packages'),
+    }
+    for file in (prefix / 'share').rglob('*.cmake'):
+        text = file.read_text()
+        if built not in text:
+            continue
+        for old, new in replacements.items():
+            text = text.replace(old, new)
+        file.write_text(text)
+
+
+def make(target: Path, release: str) -> None:
+    """Make the environment at `target`, or return at once where it stands already."""
+    sourced = sourced_release()
+    pins = requirements(None if sourced else release)
+    identity = fingerprint(pins, sourced or release)
+    stamp = target / 'fingerprint'
+    if stamp.is_file() and stamp.read_text() == identity:
+        return
+    if platform.machine() != 'x86_64' and not sourced:
+        raise EnvironmentMakingError(
+            f'machine: found {platform.machine()}, expected x86_64 for the ROS 2 wheels; '
+            'source a ROS 2 installation instead')
+    if importlib.util.find_spec('ensurepip') is None:
+        raise EnvironmentMakingError(
+            'Python module ensurepip: not found; install python3-venv (Debian, Ubuntu)')
+    print(f'Making the environment {target} '
+          f'({f"ROS 2 {sourced} as sourced" if sourced else f"ROS 2 {release} wheels"}); '
+          'this takes a few minutes, once.', flush=True)
+    shutil.rmtree(target, ignore_errors=True)
+    run(sys.executable, '-m', 'venv', *(['--system-site-packages'] if sourced else []), target)
+    pip: list[str | Path] = [
+        target / 'bin' / 'python', '-m', 'pip', '--disable-pip-version-check', 'install',
+        '--quiet', '--progress-bar', 'off']
+    listed = target / 'requirements.txt'
+    listed.write_text('\n'.join(pins) + '\n')
+    # torch goes first and alone: its extra index must not be asked for anything else.
+    run(*pip, '--constraint', listed, 'setuptools', 'wheel', 'numpy')
+    run(*pip, '--constraint', listed, *torch_options(), 'torch')
+    run(*pip, '--requirement', listed)
+    if not sourced:
+        repair_wheel_paths(target)
+    stamp.write_text(identity)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('target', type=Path, help='directory of the environment')
+    parser.add_argument('--distro', default='kilted',
+                        help=f'ROS 2 release: {", ".join(RELEASES)}')
+    arguments = parser.parse_args()
+    try:
+        if arguments.distro not in RELEASES:
+            raise EnvironmentMakingError(
+                f'DISTRO: found {arguments.distro!r}, expected one of {", ".join(RELEASES)}')
+        if not (3, 10) <= sys.version_info[:2] <= (3, 14):
+            raise EnvironmentMakingError(
+                f'Python: found {platform.python_version()}, expected 3.10 to 3.14')
+        make(arguments.target.resolve(), arguments.distro)
+    except EnvironmentMakingError as error:
+        print(f'environment: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
