@@ -15,7 +15,7 @@ class ActiveCollectionError(Exception):
     """
     A mistake or a condition outside the program that a user can do something about.
 
-    :param where: the file, topic, field or parameter, as exact as is known: 'a.yaml:12: tasks.pick'
+    :param where: the file, topic, field or parameter, as exact as known: 'a.yaml:12: tasks.pick'
     :param found: what stands there; shortened to one line
     :param expected: what was expected, where that can be said
     """

@@ -2,8 +2,8 @@
 
 Standard library only: this runs before anything is installed. Makes a virtual environment with
 the pinned packages of `pins.txt`, ROS 2 included, and makes it again when the pins, the ROS 2
-release or the Python version change. Where a ROS 2 installation is sourced, that one is used and no
-ROS 2 wheel is installed.
+release or the Python version change. Where a ROS 2 installation is sourced, that one is used and
+no ROS 2 wheel is installed.
 """
 from __future__ import annotations
 
