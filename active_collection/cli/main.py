@@ -1,0 +1,54 @@
+"""The command active-collection: one subcommand a module of this package."""
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from types import ModuleType
+
+from active_collection.errors import ActiveCollectionError
+
+#: Modules of this package in the order of the loop; each has NAME, HELP, add_arguments and run.
+SUBCOMMANDS = (
+    'episodes', 'salvage', 'train', 'evaluate', 'score', 'index', 'select', 'export', 'report')
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog='active-collection',
+        description='Decide which robot data is worth collecting and worth labelling.')
+    commands = top.add_subparsers(title='subcommands', metavar='SUBCOMMAND', required=True)
+    for name in SUBCOMMANDS:
+        module: ModuleType = importlib.import_module(f'active_collection.cli.{name}')
+        command = commands.add_parser(
+            module.NAME, help=module.HELP, description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """
+    Run a subcommand and return the exit status: 0, or 2 after one line that says what is wrong.
+
+    :param arguments: command line without the program's name; None: that of the process
+    """
+    parsed = parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except ActiveCollectionError as error:
+        print(f'active-collection: {error}', file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f'active-collection: {error.filename or "file"}: found {error.strerror or error}, '
+              'expected a readable or writable place', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print('active-collection: interrupted', file=sys.stderr)
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(main())

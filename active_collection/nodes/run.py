@@ -1,0 +1,98 @@
+"""Run one node as a process: start, spin, stop cleanly on SIGINT and SIGTERM."""
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from rclpy.executors import Executor
+from rclpy.executors import ExternalShutdownException
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from active_collection.errors import ActiveCollectionError
+
+#: A node that has not closed after this is ended all the same; what it had written is safe.
+CLOSE_LIMIT_S = 10.0
+
+
+def run(create: Callable[[], Node], arguments: list[str] | None = None, *,
+        threads: int = 1) -> int:
+    """
+    Run a node until a signal asks it to stop, and return the exit status of the process.
+
+    The executor spins in a thread of its own, so that a signal reaches the main thread at once
+    and the node can still use its services while it closes: `close()`, where the node has one, is
+    called in the main thread while the executor goes on.
+
+    :param create: makes the node once rclpy is initialised
+    :param arguments: command line as rclpy takes it; None: that of the process
+    :param threads: threads of the executor
+    :return: 0 after a signal; 2 where the node cannot start, after one line on stderr;
+        1 after an unexpected error in a callback, which is logged
+    """
+    stop = threading.Event()
+    previous = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)}
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = create()
+    except ActiveCollectionError as error:
+        print(error, file=sys.stderr)
+        rclpy.try_shutdown()
+        return 2
+    executor: Executor = (
+        SingleThreadedExecutor() if threads == 1 else MultiThreadedExecutor(num_threads=threads))
+    executor.add_node(node)
+    failures: list[BaseException] = []
+
+    def spin() -> None:
+        try:
+            executor.spin()
+        except ExternalShutdownException:
+            pass
+        except BaseException as error:
+            failures.append(error)
+            node.get_logger().fatal(f'{type(error).__name__}: {error}')
+        finally:
+            stop.set()
+
+    spinner = threading.Thread(target=spin, name='executor', daemon=True)
+    spinner.start()
+    stop.wait()
+    _close(node, executor, spinner)
+    for number, handler in previous.items():
+        signal.signal(number, handler)
+    if failures and not isinstance(failures[0], (KeyboardInterrupt, SystemExit)):
+        sys.excepthook(type(failures[0]), failures[0], failures[0].__traceback__)
+        return 1
+    return 0
+
+
+def _close(node: Node, executor: Executor, spinner: threading.Thread) -> None:
+    watchdog = threading.Timer(CLOSE_LIMIT_S, _give_up, args=[node.get_name()])
+    watchdog.daemon = True
+    watchdog.start()
+    close: Any = getattr(node, 'close', None)
+    try:
+        if close is not None:
+            close()
+    except Exception as error:
+        node.get_logger().error(f'closing: {type(error).__name__}: {error}')
+    executor.shutdown(timeout_sec=1.0)
+    spinner.join(timeout=2.0)
+    node.destroy_node()
+    rclpy.try_shutdown()
+    watchdog.cancel()
+
+
+def _give_up(name: str) -> None:
+    print(f'{name}: not closed after {CLOSE_LIMIT_S:g} s, ended', file=sys.stderr, flush=True)
+    os._exit(1)

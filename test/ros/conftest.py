@@ -1,0 +1,21 @@
+"""Every ROS test talks only to itself: its own domain, this machine only."""
+import os
+
+import pytest
+
+# Before rclpy is imported; child processes inherit it. Linux leaves domains 1 to 101 free of its
+# ephemeral ports.
+os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
+os.environ['ROS_LOCALHOST_ONLY'] = '1'
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+os.environ.setdefault('RCUTILS_COLORIZED_OUTPUT', '0')
+
+rclpy = pytest.importorskip('rclpy')
+
+
+@pytest.fixture(scope='module')
+def ros():
+    """Give an initialised rclpy and shut it down after the module."""
+    rclpy.init()
+    yield rclpy
+    rclpy.try_shutdown()
