@@ -1,0 +1,64 @@
+"""Turn the raw bytes of a message into an object, by the definition that its bag carries."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+from typing import cast
+
+from rosbags.interfaces import Connection
+from rosbags.interfaces import MessageDefinitionFormat
+from rosbags.typesys import Stores
+from rosbags.typesys import get_types_from_idl
+from rosbags.typesys import get_types_from_msg
+from rosbags.typesys import get_typestore
+
+from active_collection.errors import BagError
+
+Decoder = Callable[[bytes], Any]
+
+#: Types of bags without definitions (sqlite3 before Iron) are taken from here.
+_FALLBACK = Stores.ROS2_JAZZY
+_IDL_SEPARATOR = '=' * 80 + '\n'
+
+
+def decoder(connection: Connection, *, ros1: bool, where: str) -> Decoder:
+    """
+    Return what turns a message's bytes into an object with the message's fields as attributes.
+
+    :param connection: the connection, with its type and, where the bag has it, its definition
+    :param ros1: whether the bytes are ROS 1 serialized; CDR otherwise
+    :param where: bag and topic, for messages
+    :raises BagError: where the type is unknown or its definition cannot be parsed
+    """
+    definition = connection.msgdef
+    try:
+        return _decoder(connection.msgtype, definition.format.name, definition.data, ros1)
+    except Exception as error:  # the parser raises whatever a strange definition makes it raise
+        raise BagError(where, found=f'type {connection.msgtype} ({type(error).__name__}: {error})',
+                       expected='a type whose definition the bag carries') from error
+
+
+@lru_cache(maxsize=1024)
+def _decoder(msgtype: str, form: str, text: str, ros1: bool) -> Decoder:
+    """Parse a definition once: a thousand bags of one robot share it."""
+    if form == MessageDefinitionFormat.NONE.name:
+        store = get_typestore(_FALLBACK)
+    else:
+        store = get_typestore(Stores.EMPTY)
+        store.register(_types(msgtype, form, text))
+    if msgtype not in store.fielddefs:
+        raise KeyError(msgtype)
+    deserialize = store.deserialize_ros1 if ros1 else store.deserialize_cdr
+    return cast('Decoder', lambda raw: deserialize(raw, msgtype))
+
+
+def _types(msgtype: str, form: str, text: str) -> dict[str, Any]:
+    if form == MessageDefinitionFormat.MSG.name:
+        return dict(get_types_from_msg(text, msgtype))
+    if not text.startswith(f'{_IDL_SEPARATOR}IDL: '):
+        return dict(get_types_from_idl(text))
+    types: dict[str, Any] = {}
+    for part in text.split(_IDL_SEPARATOR)[1:]:
+        types.update(get_types_from_idl(part.split('\n', 1)[1]))
+    return types
