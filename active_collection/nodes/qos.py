@@ -21,15 +21,14 @@ SENSOR = _profile(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE, 10)
 #: each counts, and at 100 messages a reader may stall for a second at 100 Hz without losing one.
 STATE = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 100)
 
-#: A state that whoever comes later must know (scenario, recorder, scheduler): the newest.
+#: A state that those who join later must know (scenario, recorder, scheduler): the newest.
 LATCHED = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL, 1)
 
 #: Finished episodes: a scheduler that was away must get those that it missed. 100 episodes are hours
 #: of one robot's work; what is older stands in its ledger.
 EPISODES = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL, 100)
 
-#: Heartbeats: an old one must never stand for a robot that has died, so none is kept for those
-#: that join later.
+#: Heartbeats: an old one must never stand for a robot that has died, so none is kept.
 HEARTBEAT = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 10)
 
 #: /diagnostics as diagnostic_aggregator and rqt_robot_monitor subscribe to it.

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import MultiThreadedExecutor
@@ -17,6 +18,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from active_collection.errors import ActiveCollectionError
+from active_collection.errors import ConfigError
 
 #: A node that has not closed after this is ended all the same; what it had written is safe.
 CLOSE_LIMIT_S = 10.0
@@ -41,9 +43,8 @@ def run(create: Callable[[], Node], arguments: list[str] | None = None, *,
     previous = {
         number: signal.signal(number, lambda *_: stop.set())
         for number in (signal.SIGINT, signal.SIGTERM)}
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        node = create()
+        node = _start(create, arguments)
     except ActiveCollectionError as error:
         print(error, file=sys.stderr)
         rclpy.try_shutdown()
@@ -74,6 +75,24 @@ def run(create: Callable[[], Node], arguments: list[str] | None = None, *,
         sys.excepthook(type(failures[0]), failures[0], failures[0].__traceback__)
         return 1
     return 0
+
+
+def _start(create: Callable[[], Node], arguments: list[str] | None) -> Node:
+    """Initialise rclpy and make the node; what rcl refuses becomes an error of one line."""
+    try:
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError('ROS command line', found=str(error).split(', at ./')[0]) from error
+    try:
+        return create()
+    except ParameterException as error:
+        raise ConfigError('parameters', found=str(error)) from error
+    except ValueError as error:
+        if 'PARAMETER_NOT_SET' not in str(error):
+            raise
+        raise ConfigError(
+            'parameters', found='an empty list, which has no type in ROS 2',
+            expected='a list with an entry; leave the parameter out for none') from error
 
 
 def _close(node: Node, executor: Executor, spinner: threading.Thread) -> None:
