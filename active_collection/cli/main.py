@@ -3,24 +3,26 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import pkgutil
 import sys
 from types import ModuleType
 
+from active_collection import cli
 from active_collection.errors import ActiveCollectionError
-
-#: Modules of this package in the order of the loop; each has NAME, HELP, add_arguments and run.
-SUBCOMMANDS = (
-    'episodes', 'salvage', 'train', 'evaluate', 'score', 'index', 'select', 'export', 'report')
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+    """Return the parser of the whole command line: every module of this package with a NAME."""
     top = argparse.ArgumentParser(
         prog='active-collection',
         description='Decide which robot data is worth collecting and worth labelling.')
     commands = top.add_subparsers(title='subcommands', metavar='SUBCOMMAND', required=True)
-    for name in SUBCOMMANDS:
-        module: ModuleType = importlib.import_module(f'active_collection.cli.{name}')
+    for _, name, _ in pkgutil.iter_modules(cli.__path__):
+        if name == 'main':
+            continue
+        module: ModuleType = importlib.import_module(f'{cli.__name__}.{name}')
+        if not hasattr(module, 'NAME'):
+            continue
         command = commands.add_parser(
             module.NAME, help=module.HELP, description=module.__doc__,
             formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -1,0 +1,98 @@
+"""Safe names, whole files and finding implementations by name."""
+import pytest
+
+from active_collection.errors import ActiveCollectionError
+from active_collection.errors import ConfigError
+from active_collection.files import whole_directory
+from active_collection.files import write_whole
+from active_collection.names import check_name
+from active_collection.names import is_safe_name
+from active_collection.registry import Registry
+
+
+@pytest.mark.parametrize('name', ['a', 'A-1_b.c', 'x' * 64, '...'])
+def test_safe_names_pass(name):
+    assert check_name(name, 'robot') == name
+
+
+@pytest.mark.parametrize('name', [
+    '', '.', '..', 'a/b', 'a\\b', 'a b', 'a\0', 'a\n', 'é', '😀', 'x' * 65, None, 3, b'a'])
+def test_unsafe_names_are_refused_in_one_printable_line(name):
+    assert not is_safe_name(name)
+    with pytest.raises(ActiveCollectionError, match=r'^robot: found ') as raised:
+        check_name(name, 'robot')
+    assert str(raised.value).isprintable()
+
+
+def test_a_message_stays_one_short_line_whatever_was_found():
+    message = str(ConfigError('a', found='x\n' * 10_000, expected='y'))
+
+    assert '\n' not in message
+    assert len(message) < 300
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / 'a.txt'
+    write_whole(path, 'one')
+
+    write_whole(path, b'two')
+
+    assert path.read_text() == 'two'
+    assert [p.name for p in tmp_path.iterdir()] == ['a.txt']
+
+
+def test_a_failed_write_leaves_the_old_content_and_nothing_beside(tmp_path):
+    path = tmp_path / 'a.txt'
+    write_whole(path, 'one')
+
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(path, '\ud800')
+
+    assert path.read_text() == 'one'
+    assert [p.name for p in tmp_path.iterdir()] == ['a.txt']
+
+
+def test_a_directory_appears_only_when_it_is_whole(tmp_path):
+    target = tmp_path / 'x' / 'out'
+
+    with whole_directory(target) as directory:
+        (directory / 'a').write_text('1')
+        assert not target.exists()
+
+    assert (target / 'a').read_text() == '1'
+
+
+def test_a_directory_that_fails_leaves_nothing(tmp_path):
+    def fill():
+        with whole_directory(tmp_path / 'out') as directory:
+            (directory / 'a').write_text('1')
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fill()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_exists_is_not_overwritten(tmp_path):
+    (tmp_path / 'out').mkdir()
+
+    with pytest.raises(FileExistsError), whole_directory(tmp_path / 'out'):
+        pass
+
+
+def test_an_implementation_is_found_by_name_and_imported_only_then():
+    registry = Registry('thing', 'active_collection.test', {
+        'path': 'pathlib:Path', 'gone': 'no_such_module_here:X'})
+
+    assert registry.names() == ['path', 'gone']
+    assert registry.get('path').__name__ == 'Path'
+    with pytest.raises(ConfigError, match='no_such_module_here'):
+        registry.get('gone')
+
+
+def test_an_unknown_name_is_refused_with_the_nearest():
+    registry = Registry('thing', 'active_collection.test', {'k_center': 'pathlib:Path'})
+
+    with pytest.raises(ConfigError, match=r"thing: found 'kcenter'.*did you mean 'k_center'"):
+        registry.get('kcenter')
