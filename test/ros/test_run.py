@@ -1,0 +1,133 @@
+"""A node as a process: starts, stops on signals, refuses bad parameters in one line."""
+import os
+import select
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+PROGRAM = textwrap.dedent("""
+    import sys
+    from pydantic import Field
+    from rclpy.node import Node
+    from active_collection.config import Model
+    from active_collection.nodes.parameters import declare
+    from active_collection.nodes.run import run
+
+    class Disk(Model):
+        reserve: float = Field(default=1.0, ge=0, description='bytes kept free')
+
+    class Settings(Model):
+        data: str
+        topics: tuple[str, ...] = ()
+        disk: Disk = Disk()
+
+    class Probe(Node):
+        def __init__(self):
+            super().__init__('probe', automatically_declare_parameters_from_overrides=True)
+            settings = declare(self, Settings)
+            self.create_timer(0.01, self.tick)
+            self.fail = settings.data == 'fail'
+            print('ready', settings.model_dump_json(), flush=True)
+
+        def tick(self):
+            if self.fail:
+                raise RuntimeError('broken callback')
+
+        def close(self):
+            print('closed', flush=True)
+
+    sys.exit(run(Probe))
+""")
+
+
+@pytest.fixture
+def probe(tmp_path):
+    """Start the program with parameters; end it whatever happens."""
+    started = []
+
+    def start(*parameters):
+        path = tmp_path / 'probe.py'
+        path.write_text(PROGRAM)
+        arguments = [part for p in parameters for part in ('-p', p)]
+        process = subprocess.Popen(
+            [sys.executable, str(path), *(['--ros-args', *arguments] if arguments else [])],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def line(process, timeout_s=20):
+    ready, _, _ = select.select([process.stdout], [], [], timeout_s)
+    assert ready, 'nothing printed'
+    return process.stdout.readline()
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_closes_the_node_and_ends_with_status_0(probe, number):
+    process = probe('data:=/d')
+    assert line(process).startswith('ready')
+    start = time.monotonic()
+
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+
+    assert process.returncode == 0, err
+    assert 'closed' in out
+    assert 'Traceback' not in err
+    assert time.monotonic() - start < 5
+
+
+def test_parameters_become_the_settings(probe):
+    process = probe('data:=/d', 'disk.reserve:=2', "topics:=['/a', '/b']")
+
+    assert line(process) == 'ready {"data":"/d","topics":["/a","/b"],"disk":{"reserve":2.0}}\n'
+
+
+@pytest.mark.parametrize(('parameters', 'words'), [
+    ([], ['data: found nothing']),
+    (['data:=/d', 'disk.reserv:=1.0'], ["'disk.reserv'", "did you mean 'disk.reserve'"]),
+    (['data:=/d', 'disk.reserve:=-1.0'], ['disk.reserve', '-1.0', 'greater than or equal to 0']),
+    (['data:=/d', 'topics:=[]'], ['empty list']),
+])
+def test_a_bad_parameter_ends_the_process_with_one_line(probe, parameters, words):
+    process = probe(*parameters)
+
+    out, err = process.communicate(timeout=20)
+
+    assert process.returncode == 2
+    assert out == ''
+    assert len(err.strip().splitlines()) == 1
+    for word in words:
+        assert word in err
+
+
+def test_a_callback_that_fails_ends_the_process_with_status_1(probe):
+    process = probe('data:=fail')
+
+    _, err = process.communicate(timeout=20)
+
+    assert process.returncode == 1
+    assert 'broken callback' in err
+
+
+def test_a_missing_parameter_file_is_named(probe, tmp_path):
+    path = tmp_path / 'probe.py'
+    path.write_text(PROGRAM)
+
+    result = subprocess.run(
+        [sys.executable, str(path), '--ros-args', '--params-file', '/no/such.yaml'],
+        capture_output=True, text=True, cwd=tmp_path, timeout=20, env=os.environ)
+
+    assert result.returncode == 2
+    assert '/no/such.yaml' in result.stderr
+    assert 'Traceback' not in result.stderr
