@@ -1,0 +1,194 @@
+"""Write the messages of an episode into the MCAP files of a rosbag2 directory."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from active_collection.recording.latched import LatchedMessages
+from active_collection.recording.mcap_file import Channel
+from active_collection.recording.mcap_file import McapFile
+from active_collection.recording.messages import Message
+from active_collection.recording.messages import Topic
+from active_collection.recording.metadata import BagSummary
+from active_collection.recording.metadata import FileSummary
+from active_collection.recording.metadata import TopicSummary
+from active_collection.recording.metadata import information
+from active_collection.recording.metadata import to_yaml
+from active_collection.recording.qos import to_yaml as qos_to_yaml
+from active_collection.recording.settings import RecorderSettings
+
+
+@dataclass
+class _Counts:
+    """
+    What of a topic stands in the whole chunks of files that are closed.
+
+    :param repeated: messages that open later files once more
+    """
+
+    messages: int = 0
+    bytes: int = 0
+    repeated: int = 0
+    repeated_bytes: int = 0
+
+
+class BagWriter:
+    """
+    The files of one bag, split by size and duration; each begins with the latched messages.
+
+    Not for two threads at once. After an OSError only `finish` and `written` are to be used.
+
+    :param directory: exists; the files are made in it as <name>_0.mcap and so on
+    :param ros_distro: for the metadata
+    :raises OSError: where the first file cannot be made
+    """
+
+    def __init__(self, directory: Path, name: str, *, settings: RecorderSettings,
+                 ros_distro: str) -> None:
+        self._directory = directory
+        self._name = name
+        self._settings = settings
+        self._ros_distro = ros_distro
+        self._topics: dict[str, Topic] = {}
+        self._counts: dict[str, _Counts] = {}
+        self._closed: list[FileSummary] = []
+        self._latched = LatchedMessages(
+            depth=settings.latched_depth, max_bytes=settings.latched_bytes)
+        self._channels: dict[str, Channel] = {}
+        self._first_unsafe: float | None = None
+        self._file = self._open(0)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return the names of its files."""
+        return (*(file.name for file in self._closed), self._file.path.name)
+
+    def written(self) -> dict[str, tuple[int, int]]:
+        """Return topic to (messages, serialized bytes) in whole chunks, repetitions left out."""
+        written = {}
+        for name, counts in list(self._counts.items()):
+            messages, size = self._stored(name, counts)
+            # A repetition that is still in memory must not make the count fall below zero.
+            written[name] = (max(0, messages - counts.repeated),
+                             max(0, size - counts.repeated_bytes))
+        return written
+
+    def add_topic(self, topic: Topic) -> None:
+        """Add a topic, or state anew what its publishers offer."""
+        self._topics[topic.name] = topic
+        self._counts.setdefault(topic.name, _Counts())
+
+    def write(self, message: Message, now: float) -> None:
+        """
+        Add a message of a topic that was added.
+
+        :param now: monotonic time (s), for `keep_durable`
+        :raises OSError: where the disk refuses
+        """
+        if self._is_to_be_split(message):
+            self._split(message.receive_ns)
+        if self._topics[message.topic].is_latched:
+            self._latched.remember(message)
+        self._write(message, message.receive_ns)
+        if self._first_unsafe is None:
+            self._first_unsafe = now
+
+    def keep_durable(self, now: float) -> float:
+        """
+        Make safe what has become too old, and return the time until the next is due (s).
+
+        Messages are made safe at half the age that is promised; the other half is for the disk.
+
+        :raises OSError: where the disk refuses
+        """
+        age = self._settings.durable_age_s / 2
+        if self._first_unsafe is None:
+            return age
+        due = self._first_unsafe + age - now
+        if due > 0:
+            return due
+        self._first_unsafe = None
+        if self._settings.sync == 'age':
+            self._file.sync()
+        else:
+            self._file.close_chunks()
+        return age
+
+    def finish(self, *, whole: bool = True) -> BagSummary:
+        """
+        Close the file and say what the bag holds.
+
+        :param whole: False after a write that failed: what is still in memory is given up
+        :raises OSError: where the disk refuses; the file is closed, without its summary
+        """
+        try:
+            if whole:
+                self._file.close_chunks()
+            summary = self._summary()
+            if self._file.closed:
+                return summary
+            self._file.finish_whole_chunks(
+                {'rosbag2': {'serialized_metadata': to_yaml(self.information(summary))}})
+            return summary
+        finally:
+            self._file.abandon()
+
+    def information(self, summary: BagSummary) -> dict[str, object]:
+        """Return rosbag2's description of the bag."""
+        return information(summary, ros_distro=self._ros_distro)
+
+    def _open(self, number: int) -> McapFile:
+        name = f'{self._name}_{number}.mcap'
+        return McapFile(self._directory / name, chunk_bytes=self._settings.chunk_bytes)
+
+    def _is_to_be_split(self, message: Message) -> bool:
+        size, duration = self._settings.split_bytes, self._settings.split_duration_s
+        if size and self._file.size >= size:
+            return True
+        # The files end where their time does; a clock that jumps back does not keep one open.
+        return bool(duration and self._file.messages
+                    and message.receive_ns - self._file.start_ns >= duration * 1e9)
+
+    def _split(self, at_ns: int) -> None:
+        self._file.finish()
+        following = self._open(len(self._closed) + 1)
+        self._closed.append(_file_summary(self._file))
+        for name, channel in self._channels.items():
+            self._counts[name].messages += channel.messages
+            self._counts[name].bytes += channel.bytes
+        self._channels = {}
+        self._file = following
+        for message in self._latched.messages():
+            self._write(message, at_ns)
+            self._counts[message.topic].repeated += 1
+            self._counts[message.topic].repeated_bytes += len(message.data)
+
+    def _write(self, message: Message, log_ns: int) -> None:
+        channel = self._channels.get(message.topic)
+        if channel is None:
+            topic = self._topics[message.topic]
+            channel = self._channels[message.topic] = self._file.add_channel(
+                topic.name, topic.definition, qos=qos_to_yaml(topic.qos),
+                compression=self._settings.compression_of(topic.name))
+        self._file.write(
+            channel, log_ns=max(0, log_ns), publish_ns=max(0, message.publish_ns),
+            sequence=message.sequence, data=message.data)
+
+    def _stored(self, name: str, closed: _Counts) -> tuple[int, int]:
+        channel = self._channels.get(name)
+        if channel is None:
+            return closed.messages, closed.bytes
+        return closed.messages + channel.messages, closed.bytes + channel.bytes
+
+    def _summary(self) -> BagSummary:
+        return BagSummary(
+            files=(*self._closed, _file_summary(self._file)),
+            topics=tuple(
+                TopicSummary(topic, *self._stored(name, self._counts[name]))
+                for name, topic in self._topics.items()))
+
+
+def _file_summary(file: McapFile) -> FileSummary:
+    if not file.messages:
+        return FileSummary(file.path.name, 0, 0, 0)
+    return FileSummary(file.path.name, file.start_ns, file.end_ns, file.messages)

@@ -1,0 +1,359 @@
+"""Record episodes one after the other: the core of the recorder, without ROS."""
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from datetime import timezone
+from pathlib import Path
+
+from active_collection.episode import EpisodeRecord
+from active_collection.episode import Outcome
+from active_collection.episode import StopReason
+from active_collection.episode import UncertaintySummary
+from active_collection.errors import RecordingError
+from active_collection.names import is_safe_name
+from active_collection.recording.bag_writer import BagWriter
+from active_collection.recording.closed_episodes import ClosedEpisodes
+from active_collection.recording.closed_episodes import check_id
+from active_collection.recording.disk import DiskGuard
+from active_collection.recording.episode_writer import EpisodeWriter
+from active_collection.recording.latched import LatchedMessages
+from active_collection.recording.message_queue import MessageQueue
+from active_collection.recording.messages import Message
+from active_collection.recording.messages import Topic
+from active_collection.recording.metadata import planned
+from active_collection.recording.metadata import write_metadata
+from active_collection.recording.open_episode import OpenEpisode
+from active_collection.recording.open_episode import StartRequest
+from active_collection.recording.recorder_state import Environment
+from active_collection.recording.recorder_state import EpisodeEvent
+from active_collection.recording.recorder_state import Snapshot
+from active_collection.recording.recorder_state import State
+from active_collection.recording.refusals import Reason
+from active_collection.recording.refusals import RefusedError
+from active_collection.recording.settings import RecorderSettings
+from active_collection.recording.statistics import SequenceGaps
+from active_collection.recording.store import EpisodeStore
+from active_collection.recording.store import OpenDirectory
+from active_collection.recording.store import size_of
+
+#: Longest wait for the writer at FinishEpisode (s): a full queue on a slow disk.
+FINISH_TIMEOUT_S = 60.0
+
+
+class EpisodeRecorder:
+    """
+    Records at most one episode at a time.
+
+    `receive`, `count_lost` and `add_topic` belong to the receiving thread, which never waits for a
+    disk. Every other method may be called from any thread; those that open or close an episode
+    wait for each other.
+
+    :param robot: its name, for the records
+    :param publish: called with every episode that is started, closed or amended
+    """
+
+    def __init__(self, settings: RecorderSettings, *, robot: str,
+                 publish: Callable[[EpisodeEvent], None],
+                 environment: Environment | None = None) -> None:
+        self.store = EpisodeStore(Path(settings.data_directory))
+        self._closed = ClosedEpisodes(self.store)
+        self._settings = settings
+        self._robot = robot
+        self._publish = publish
+        self._environment = environment or Environment()
+        self._disk = DiskGuard(self._environment.disk, self.store.root,
+                               reserve=settings.disk_reserve_bytes)
+        self._commands = threading.RLock()
+        self._receiving = threading.Lock()
+        self._topics: dict[str, Topic] = {}
+        self._gaps: dict[str, SequenceGaps] = {}
+        self._latched = LatchedMessages(
+            depth=settings.latched_depth, max_bytes=settings.latched_bytes)
+        self._open: OpenEpisode | None = None
+        self._closing: OpenEpisode | None = None
+        self._failed: dict[str, EpisodeEvent] = {}
+        self._problem = ''
+        self._shut_down = False
+
+    @property
+    def open_episode_id(self) -> str:
+        """Return the id of the open episode; empty where none is."""
+        episode = self._open
+        return episode.record.episode_id if episode else ''
+
+    def add_topic(self, topic: Topic) -> None:
+        """Record a topic from here on, or state anew what its publishers offer."""
+        with self._receiving:
+            self._topics[topic.name] = topic
+            self._gaps.setdefault(topic.name, SequenceGaps())
+            if self._open is not None:
+                self._open.add_topic(topic)
+
+    def keep_latched(self, topic: str, publishers: set[bytes]) -> None:
+        """Forget latched messages of publishers that are gone from a topic that has others."""
+        with self._receiving:
+            self._latched.keep_only(topic, publishers)
+
+    def receive(self, message: Message) -> None:
+        """Take a message of a topic that was added."""
+        lost_before = self._gaps[message.topic].missing_before(message.publisher, message.sequence)
+        if lost_before is None:
+            return
+        with self._receiving:
+            if self._topics[message.topic].is_latched:
+                self._latched.remember(message)
+            if self._open is not None:
+                self._open.receive(message, lost_before=lost_before)
+
+    def count_lost(self, topic: str, count: int) -> None:
+        """Count messages that the middleware reports as lost, where no sequence numbers do."""
+        with self._receiving:
+            if self._open is not None:
+                self._open.count_lost(topic, count)
+
+    def summarise(self, summary: UncertaintySummary) -> None:
+        """Keep the newest uncertainty summary of the open episode."""
+        episode = self._open
+        if episode is not None and summary.episode_id == episode.record.episode_id:
+            episode.uncertainty = summary
+
+    def start(self, request: StartRequest) -> EpisodeRecord:
+        """
+        Start an episode; for the one that is open already, return its record.
+
+        :raises RefusedError: where it cannot be started; nothing has changed
+        """
+        with self._commands:
+            if self._open is not None and request.episode_id == self.open_episode_id:
+                return self._open.record
+            self._check_start(request)
+            record = self._new_record(request)
+            directory = self._create(record)
+            try:
+                self._begin(record, directory, request)
+            except OSError as error:
+                self.store.discard(directory)
+                raise _unavailable(directory.path, error) from error
+            self._publish(EpisodeEvent(record, False, self.store.relative(directory.path)))
+            return record
+
+    def finish(self, episode_id: str, *, outcome: Outcome,
+               stop_reason: StopReason = StopReason.FINISHED, notes: str = '') -> EpisodeRecord:
+        """
+        Close the open episode, or judge and return one that is closed.
+
+        :param notes: put behind those of the start
+        :raises RefusedError: where the id is unknown
+        """
+        with self._commands:
+            if self._open is not None and self.open_episode_id == episode_id:
+                return self._close(outcome, stop_reason, notes, timeout_s=FINISH_TIMEOUT_S)
+            if episode_id in self._failed:
+                return self._failed[episode_id].record
+            _, record = self._closed.get(episode_id)
+            if record.outcome is not Outcome.UNKNOWN or outcome is Outcome.UNKNOWN:
+                return record
+            return self.amend(episode_id, outcome=outcome, notes=_joined(record.notes, notes))
+
+    def amend(self, episode_id: str, *, outcome: Outcome = Outcome.UNKNOWN, notes: str = '',
+              author: str = '') -> EpisodeRecord:
+        """
+        Correct the record of a closed episode; its messages are not touched.
+
+        :param outcome: UNKNOWN leaves it
+        :param notes: in place of those it has; empty leaves them
+        :raises RefusedError: where it is unknown, still open or cannot be written
+        """
+        with self._commands:
+            if self._open is not None and self.open_episode_id == episode_id:
+                raise RefusedError(Reason.STILL_RECORDING, f'episode {episode_id}',
+                                   found='still recording', expected='a closed episode')
+            record, event = self._closed.amend(
+                episode_id, outcome=outcome, notes=notes, author=author)
+            if event is not None:
+                self._publish(event)
+            return record
+
+    def tick(self) -> None:
+        """Close the open episode where its time, its disk or its directory is at an end."""
+        with self._commands:
+            episode = self._open
+            if episode is None:
+                self._problem = self._disk.problem()
+                return
+            if self._environment.monotonic() - episode.started >= episode.limit_s:
+                self._close(Outcome.UNKNOWN, StopReason.TIME_LIMIT, '',
+                            timeout_s=FINISH_TIMEOUT_S)
+                return
+            problem, reason = self._trouble(episode)
+            if problem:
+                self._problem = problem
+                self._close(Outcome.ABORTED, reason, problem, timeout_s=FINISH_TIMEOUT_S)
+
+    def shut_down(self) -> None:
+        """Close the open episode as aborted, and start no other."""
+        with self._commands:
+            self._shut_down = True
+            if self._open is not None:
+                self._close(Outcome.ABORTED, StopReason.RECORDER_SHUTDOWN, '',
+                            timeout_s=self._settings.close_timeout_s)
+
+    def snapshot(self) -> Snapshot:
+        """Return what the recorder is doing at this instant."""
+        episode, state = self._open, State.RECORDING
+        if episode is None:
+            episode, state = self._closing, State.CLOSING
+        free = self._disk.free()
+        if episode is None:
+            state = State.BLOCKED if self._problem or self._shut_down else State.IDLE
+            message = 'shutting down' if self._shut_down else self._problem
+            return Snapshot(state, message, disk_free=free or 0)
+        missing = episode.record.missing_topics
+        return Snapshot(
+            state, f'recording without {", ".join(missing)}' if missing else '', episode.record,
+            elapsed_s=self._environment.monotonic() - episode.started,
+            queue_fill=episode.writer.fill, disk_free=free or 0, topics=episode.statistics())
+
+    def _check_start(self, request: StartRequest) -> None:
+        where = f'episode {request.episode_id}'.rstrip()
+        if self._shut_down:
+            raise RefusedError(Reason.UNAVAILABLE, where, found='the recorder shutting down',
+                               expected='a running recorder')
+        if self._open is not None:
+            raise RefusedError(Reason.BUSY, where, found=f'{self.open_episode_id} open',
+                               expected='no open episode')
+        if request.episode_id:
+            check_id(request.episode_id)
+        if request.episode_id and self.store.is_taken(request.episode_id):
+            raise RefusedError(Reason.DUPLICATE, where, found='an episode of this id',
+                               expected='an id that is not in use')
+        if request.missing_topics and not request.allow_missing_topics:
+            raise RefusedError(
+                Reason.MISSING_TOPICS, where,
+                found=f'no publisher of {", ".join(request.missing_topics)}',
+                expected='every required topic')
+        problem = self._disk.problem(self._disk.estimate(request.time_limit_s))
+        if problem:
+            raise RefusedError(Reason.NO_SPACE, str(self.store.root), found=problem,
+                               expected='more space')
+
+    def _new_record(self, request: StartRequest) -> EpisodeRecord:
+        now = self._environment.ros_ns()
+        return EpisodeRecord(
+            episode_id=request.episode_id or self._make_id(now), scenario=request.scenario,
+            robot=self._robot, source=request.source, started_ns=now,
+            assignment_id=request.assignment_id, operator=request.operator, notes=request.notes,
+            tags=dict(request.tags), versions=dict(self._environment.versions),
+            missing_topics=request.missing_topics)
+
+    def _make_id(self, now_ns: int) -> str:
+        stamp = datetime.fromtimestamp(now_ns / 1e9, tz=timezone.utc).strftime('%Y%m%dT%H%M%S')
+        robot = ''.join(c if is_safe_name(c) or c == '.' else '_' for c in self._robot)[:32]
+        return f'{stamp}-{robot or "robot"}-{self._environment.token()}'
+
+    def _create(self, record: EpisodeRecord) -> OpenDirectory:
+        try:
+            return self.store.create(record.episode_id, record.started_ns)
+        except FileExistsError as error:
+            raise RefusedError(
+                Reason.DUPLICATE, f'episode {record.episode_id}', found=str(error),
+                expected='an id that is not in use') from error
+        except OSError as error:
+            raise _unavailable(self.store.root, error) from error
+
+    def _begin(self, record: EpisodeRecord, directory: OpenDirectory,
+               request: StartRequest) -> None:
+        """Open the bag and let messages in; from here on a salvage finds the record."""
+        settings = self._settings
+        distro = self._environment.ros_distro
+        write_metadata(directory.path, planned(record.episode_id, ros_distro=distro), record)
+        bag = BagWriter(
+            directory.path, record.episode_id, settings=settings, ros_distro=distro)
+        queue = MessageQueue(
+            max_bytes=settings.queue_bytes, max_messages=settings.queue_messages)
+        monotonic = self._environment.monotonic
+        limit = request.time_limit_s or settings.maximum_duration_s
+        episode = OpenEpisode(
+            record, directory=directory, writer=EpisodeWriter(bag, queue, monotonic=monotonic),
+            started=monotonic(), limit_s=min(limit, settings.maximum_duration_s))
+        with self._receiving:
+            for topic in self._topics.values():
+                episode.add_topic(topic)
+            for message in self._latched.messages():
+                episode.receive(message._replace(receive_ns=record.started_ns), lost_before=0)
+            self._open = episode
+
+    def _close(self, outcome: Outcome, stop_reason: StopReason, notes: str, *,
+               timeout_s: float) -> EpisodeRecord:
+        with self._receiving:
+            episode, self._open = self._open, None
+            self._closing = episode
+        if episode is None:
+            raise RuntimeError('no episode is open')
+        finished_ns = self._environment.ros_ns()
+        ended = episode.record.amended(
+            finished_ns=max(finished_ns, episode.record.started_ns), outcome=outcome,
+            stop_reason=stop_reason, notes=_joined(episode.record.notes, notes))
+        try:
+            event = self._put_away(episode, ended, timeout_s)
+        finally:
+            episode.directory.release()
+            self._closing = None
+        elapsed = self._environment.monotonic() - episode.started
+        self._disk.learn(event.size, elapsed)
+        self._publish(event)
+        return event.record
+
+    def _put_away(self, episode: OpenEpisode, ended: EpisodeRecord,
+                  timeout_s: float) -> EpisodeEvent:
+        """Close bag and record. Where the disk refuses, salvage will find what is there."""
+        path, failure, summary = episode.directory.path, '', None
+        try:
+            summary = episode.writer.finish(timeout_s)
+        except RecordingError as error:
+            failure = str(error)
+        broken = episode.writer.error
+        if broken is not None:
+            ended = replace(ended, outcome=Outcome.ABORTED, stop_reason=_reason_of(broken),
+                            notes=_joined(ended.notes, str(broken)))
+        ended = replace(ended, topics=episode.statistics(closed=True),
+                        uncertainty=episode.uncertainty)
+        if summary is not None:
+            try:
+                write_metadata(path, episode.writer.information(summary), ended)
+                path = self.store.close(episode.directory)
+                return EpisodeEvent(ended, True, self.store.relative(path), size_of(path))
+            except OSError as error:
+                failure = str(error)
+        ended = replace(ended, stop_reason=StopReason.WRITE_ERROR,
+                        notes=_joined(ended.notes, failure))
+        event = EpisodeEvent(ended, True, self.store.relative(path), size_of(path))
+        self._failed[ended.episode_id] = event
+        self._problem = failure
+        return event
+
+    def _trouble(self, episode: OpenEpisode) -> tuple[str, StopReason]:
+        """Return why the open episode cannot go on; an empty text where it can."""
+        if episode.writer.error is not None:
+            return str(episode.writer.error), _reason_of(episode.writer.error)
+        if not episode.directory.is_in_place():
+            return (f'{episode.directory.path}: removed while recording', StopReason.WRITE_ERROR)
+        return self._disk.problem(), StopReason.DISK_FULL
+
+
+def _joined(*notes: str) -> str:
+    return '\n'.join(note for note in notes if note)
+
+
+def _reason_of(error: Exception) -> StopReason:
+    full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return StopReason.DISK_FULL if full else StopReason.WRITE_ERROR
+
+
+def _unavailable(path: Path, error: OSError) -> RefusedError:
+    return RefusedError(Reason.UNAVAILABLE, str(path), found=str(error),
+                        expected='a directory that can be written')

@@ -1,0 +1,100 @@
+"""The one episode that a recorder has open."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+
+from active_collection.episode import EpisodeRecord
+from active_collection.episode import Source
+from active_collection.episode import TopicStatistics
+from active_collection.episode import UncertaintySummary
+from active_collection.recording.episode_writer import EpisodeWriter
+from active_collection.recording.messages import Message
+from active_collection.recording.messages import Topic
+from active_collection.recording.statistics import TopicCounter
+from active_collection.recording.store import OpenDirectory
+from active_collection.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class StartRequest:
+    """
+    What an episode is to be.
+
+    :param episode_id: empty: the recorder makes one
+    :param missing_topics: required topics that no publisher serves
+    :param allow_missing_topics: record all the same
+    :param time_limit_s: the recorder closes it after this (s); 0: its own limit
+    """
+
+    scenario: Scenario
+    source: Source
+    episode_id: str = ''
+    assignment_id: str = ''
+    operator: str = ''
+    notes: str = ''
+    tags: Mapping[str, str] = field(default_factory=dict)
+    missing_topics: tuple[str, ...] = ()
+    allow_missing_topics: bool = False
+    time_limit_s: float = 0.0
+
+
+class OpenEpisode:
+    """
+    An episode being recorded.
+
+    :param record: as it was at the start
+    :param directory: its locked directory
+    :param started: monotonic time (s)
+    :param limit_s: longest duration (s)
+    """
+
+    def __init__(self, record: EpisodeRecord, *, directory: OpenDirectory, writer: EpisodeWriter,
+                 started: float, limit_s: float) -> None:
+        self.record = record
+        self.directory = directory
+        self.writer = writer
+        self.started = started
+        self.limit_s = limit_s
+        self.uncertainty = UncertaintySummary()
+        self._counters: dict[str, TopicCounter] = {}
+
+    def add_topic(self, topic: Topic) -> None:
+        """Record a topic from here on, or state anew what its publishers offer."""
+        self._counters.setdefault(
+            topic.name, TopicCounter(topic.name, topic.definition.type))
+        self.writer.add_topic(topic)
+
+    def receive(self, message: Message, *, lost_before: int) -> None:
+        """
+        Take a message of a topic that was added.
+
+        :param lost_before: messages of its publisher that are missing in front of it
+        """
+        counter = self._counters[message.topic]
+        queued = self.writer.put(message)
+        if not queued and self.writer.closed and self.writer.error is None:
+            return
+        counter.lost += lost_before
+        counter.count(message.receive_ns, queued=queued)
+
+    def count_lost(self, topic: str, count: int) -> None:
+        """Count messages that the middleware reports as lost."""
+        if topic in self._counters:
+            self._counters[topic].lost += count
+
+    def statistics(self, *, closed: bool = False) -> tuple[TopicStatistics, ...]:
+        """
+        Return the counts of every topic.
+
+        :param closed: whether the bag is closed, so that what was not written never will be
+        """
+        written = self.writer.written()
+        result = []
+        for name, counter in sorted(self._counters.items()):
+            messages, size = written.get(name, (0, 0))
+            if closed:
+                counter.dropped = max(counter.dropped, counter.received - messages)
+            result.append(counter.statistics(written=messages, size=size))
+        return tuple(result)

@@ -1,0 +1,85 @@
+"""Quality of service: what publishers offer, what suits them all, and how a bag writes it down."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+#: What the middleware uses for "for ever" (ns).
+INFINITE_NS = 2**63 - 1
+RELIABLE = 'reliable'
+BEST_EFFORT = 'best_effort'
+TRANSIENT_LOCAL = 'transient_local'
+VOLATILE = 'volatile'
+
+
+@dataclass(frozen=True, slots=True)
+class Qos:
+    """
+    A profile, in rosbag2's words.
+
+    :param depth: messages kept; 0 where discovery does not tell
+    :param deadline_ns: INFINITE_NS where there is none (ns); likewise lifespan and lease
+    """
+
+    reliability: str = RELIABLE
+    durability: str = VOLATILE
+    history: str = 'keep_last'
+    depth: int = 10
+    deadline_ns: int = INFINITE_NS
+    lifespan_ns: int = INFINITE_NS
+    liveliness: str = 'automatic'
+    liveliness_lease_ns: int = INFINITE_NS
+
+    @property
+    def is_latched(self) -> bool:
+        """Tell whether it keeps messages for readers that come later."""
+        return self.durability == TRANSIENT_LOCAL
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as rosbag2's metadata of version 9 has it."""
+        return {
+            'history': self.history,
+            'depth': self.depth,
+            'reliability': self.reliability,
+            'durability': self.durability,
+            'deadline': _time(self.deadline_ns),
+            'lifespan': _time(self.lifespan_ns),
+            'liveliness': self.liveliness,
+            'liveliness_lease_duration': _time(self.liveliness_lease_ns),
+            'avoid_ros_namespace_conventions': False,
+        }
+
+
+def to_yaml(profiles: Iterable[Qos]) -> str:
+    """Return the profiles as an MCAP channel's metadata has them; empty for none."""
+    listed = [profile.to_dict() for profile in profiles]
+    return yaml.safe_dump(listed, sort_keys=False) if listed else ''
+
+
+def adapted(offered: Sequence[Qos], *, depth: int) -> Qos:
+    """
+    Return the strongest request that every publisher of a topic can serve.
+
+    A request that asks for more than a publisher offers gets nothing from it, so one best_effort
+    publisher makes it best_effort, and one volatile publisher makes it volatile.
+
+    :param offered: what its publishers offer; none: a request that any publisher can serve
+    :param depth: least number of messages to keep until they are taken
+    """
+    return Qos(
+        reliability=_common(offered, 'reliability', RELIABLE, BEST_EFFORT),
+        durability=_common(offered, 'durability', TRANSIENT_LOCAL, VOLATILE),
+        depth=max([depth, *(profile.depth for profile in offered)]))
+
+
+def _common(offered: Sequence[Qos], policy: str, strong: str, weak: str) -> str:
+    values = {getattr(profile, policy) for profile in offered}
+    return strong if values == {strong} else weak
+
+
+def _time(nanoseconds: int) -> dict[str, int]:
+    return {'sec': nanoseconds // 10**9, 'nsec': nanoseconds % 10**9}

@@ -1,0 +1,121 @@
+"""What can be set on a recorder: the parameters of the `recorder` node."""
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic import field_validator
+
+from active_collection.config import Model
+
+Compression = Literal['none', 'zstd', 'lz4']
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+class RecorderSettings(Model):
+    """Settings of one recorder. Topic names without a leading slash are in its namespace."""
+
+    data_directory: str = Field(
+        default='~/active_collection', min_length=1,
+        description='directory that holds episodes/; made if missing')
+    topics: tuple[str, ...] = Field(
+        default=(), description='topics to record; with regex empty too: all of the namespace, '
+        '/tf and /tf_static')
+    regex: str = Field(
+        default='', description='record topics whose full name it matches as a whole, too')
+    exclude: tuple[str, ...] = Field(
+        default=(r'.*/rosout', r'.*/parameter_events', r'.*/recorder/status', r'.*/episodes'),
+        description='regexes of full names that are never recorded, unless in topics')
+    required_topics: tuple[str, ...] = Field(
+        default=(), description='recorded topics without which no episode starts')
+    match_timeout_s: float = Field(
+        default=3.0, ge=0, le=60, description='wait this long for required topics (s)')
+    discovery_period_s: float = Field(
+        default=0.25, gt=0, le=10, description='look for new topics and publishers (s)')
+    receive_period_s: float = Field(
+        default=0.005, gt=0, le=0.1, description='take messages from the middleware (s)')
+    history_depth: int = Field(
+        default=500, ge=1, le=100_000,
+        description='messages a topic that may wait in the middleware between two takes')
+    latched_depth: int = Field(
+        default=1, ge=1, le=1000,
+        description='newest messages of a transient_local publisher that open each episode')
+    latched_bytes: int = Field(
+        default=64 * MIB, ge=MIB, description='bound on latched messages kept (bytes)')
+    queue_bytes: int = Field(
+        default=128 * MIB, ge=MIB, description='bound of the queue to the writer (bytes)')
+    queue_messages: int = Field(
+        default=100_000, ge=100, description='bound of the queue to the writer (messages)')
+    chunk_bytes: int = Field(
+        default=MIB, ge=1024, le=GIB, description='size at which a chunk is closed (bytes)')
+    compression: Compression = Field(
+        default='none', description='of chunks: none, zstd or lz4')
+    topic_compression: tuple[str, ...] = Field(
+        default=(), description="exceptions, each 'regex=compression'; the first match holds")
+    durable_age_s: float = Field(
+        default=1.0, ge=0.05, le=60, description='age at which messages are on the disk (s)')
+    sync: Literal['age', 'close'] = Field(
+        default='age', description='force to disk at that age (outlives power loss), or only at '
+        'the end (outlives the death of the process)')
+    maximum_duration_s: float = Field(
+        default=3600.0, gt=0, description='longest episode (s)')
+    split_bytes: int = Field(
+        default=0, ge=0, description='start another file of the bag at this size (bytes); 0: off')
+    split_duration_s: float = Field(
+        default=0.0, ge=0, description='start another file after this time (s); 0: off')
+    disk_reserve_bytes: int = Field(
+        default=2 * GIB, ge=0, description='free space that is never used (bytes)')
+    close_timeout_s: float = Field(
+        default=4.0, gt=0, le=60,
+        description='at shutdown, leave an episode to salvage that is not closed after this (s)')
+    salvage_at_start: bool = Field(
+        default=True, description='finish episodes whose recorder died')
+    uncertainty_topic: str = Field(
+        default='uncertainty/estimate',
+        description='UncertaintyEstimate whose summary goes into the record; empty: none')
+
+    @field_validator('data_directory')
+    @classmethod
+    def _expand(cls, path: str) -> str:
+        if '\0' in path:
+            raise ValueError('a path without NUL')
+        return str(Path(path).expanduser())
+
+    @field_validator('regex')
+    @classmethod
+    def _regex_compiles(cls, regex: str) -> str:
+        return _checked_regex(regex)
+
+    @field_validator('exclude')
+    @classmethod
+    def _regexes_compile(cls, regexes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_checked_regex(regex) for regex in regexes)
+
+    @field_validator('topic_compression')
+    @classmethod
+    def _rules_parse(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
+        for rule in rules:
+            regex, _, compression = rule.rpartition('=')
+            if not regex or compression not in {'none', 'zstd', 'lz4'}:
+                raise ValueError("'regex=none', 'regex=zstd' or 'regex=lz4' each")
+            _checked_regex(regex)
+        return rules
+
+    def compression_of(self, topic: str) -> str:
+        """Return how a topic's chunks are compressed: 'zstd', 'lz4' or '' for not."""
+        for rule in self.topic_compression:
+            regex, _, compression = rule.rpartition('=')
+            if re.fullmatch(regex, topic):
+                return '' if compression == 'none' else compression
+        return '' if self.compression == 'none' else self.compression
+
+
+def _checked_regex(regex: str) -> str:
+    try:
+        re.compile(regex)
+    except re.error as error:
+        raise ValueError(f'a regular expression ({error})') from error
+    return regex
