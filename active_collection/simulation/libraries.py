@@ -1,0 +1,93 @@
+"""Import MuJoCo and Meta-World, which are optional, with a way to draw where there is one."""
+from __future__ import annotations
+
+import ctypes.util
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from active_collection.errors import SimulationError
+
+NO_DRAWING = 'disable'
+SHARED_LIBRARIES = {'osmesa': 'OSMesa', 'egl': 'EGL'}
+INSTALL = "libosmesa6 (Debian, Ubuntu: 'apt-get install libosmesa6')"
+GPU_DEVICES = ('/dev/nvidia0', '/dev/dri/renderD128')
+
+
+@dataclass(frozen=True)
+class Libraries:
+    """
+    Meta-World and MuJoCo, imported.
+
+    :param mujoco: the module
+    :param environments: Meta-World name to environment class
+    :param experts: Meta-World name to class of the scripted expert
+    :param camera_problem: one line that says why nothing can be drawn; empty if it can
+    """
+
+    mujoco: Any
+    environments: Mapping[str, Any]
+    experts: Mapping[str, Any]
+    camera_problem: str
+
+
+def choose_gl(environment: Mapping[str, str], *,
+              find: Callable[[str], str | None] = ctypes.util.find_library,
+              has_gpu: bool = False) -> tuple[str, str]:
+    """
+    Choose how MuJoCo draws off screen.
+
+    The user's own MUJOCO_GL wins where its library is there; otherwise EGL with a GPU, OSMesa
+    without, EGL in software as a last resort.
+
+    :param environment: the process's environment variables
+    :param find: finds a shared library by its name, or says None
+    :returns: the value for MUJOCO_GL, and one line that says why nothing can be drawn, or ''
+    """
+    chosen = environment.get('MUJOCO_GL', '').lower().strip()
+    if chosen == NO_DRAWING:
+        return NO_DRAWING, "MUJOCO_GL is 'disable'"
+    if chosen and chosen not in SHARED_LIBRARIES:
+        return chosen, ''
+    order = (chosen,) if chosen else ('egl', 'osmesa') if has_gpu else ('osmesa', 'egl')
+    for name in order:
+        if find(SHARED_LIBRARIES[name]):
+            return name, ''
+    return NO_DRAWING, f'no library for {" or ".join(order)} rendering; install {INSTALL}'
+
+
+def load_libraries(*, draw: bool) -> Libraries:
+    """
+    Import MuJoCo and Meta-World.
+
+    :param draw: whether a camera is wanted; the first call in a process decides
+    :raises SimulationError: where they are not installed
+    """
+    problem = '' if draw else 'the camera was not asked for'
+    if 'mujoco' not in sys.modules:
+        chosen = NO_DRAWING
+        if draw:
+            gpu = any(Path(device).exists() for device in GPU_DEVICES)
+            chosen, problem = choose_gl(os.environ, has_gpu=gpu)
+        os.environ['MUJOCO_GL'] = chosen
+    try:
+        mujoco = importlib.import_module('mujoco')
+        environments = importlib.import_module('metaworld.env_dict').ALL_V3_ENVIRONMENTS
+        experts = importlib.import_module('metaworld.policies').ENV_POLICY_MAP
+    except Exception as error:
+        # PyOpenGL raises more than ImportError where a GL library is broken.
+        raise SimulationError(
+            'simulation', found=f'{type(error).__name__}: {error}',
+            expected="Meta-World and MuJoCo: pip install 'active-collection[simulation]'",
+        ) from error
+    if not problem and not hasattr(mujoco, 'GLContext'):
+        problem = 'MuJoCo was imported with MUJOCO_GL=disable'
+    # The scripted experts are written to be clipped, and say so at every step.
+    warnings.filterwarnings('ignore', message='Constant.s. may be too high')
+    return Libraries(mujoco, environments, experts, problem)
