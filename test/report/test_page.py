@@ -1,0 +1,241 @@
+"""The page as a file: whole, escaped, bounded, without a network."""
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from active_collection.errors import ReportError
+from active_collection.report.data import Assignment
+from active_collection.report.data import Evaluation
+from active_collection.report.data import Pick
+from active_collection.report.data import Pool
+from active_collection.report.data import ReportData
+from active_collection.report.data import Selection
+from active_collection.report.data import TaskEvaluation
+from active_collection.report.data import Term
+from active_collection.report.data import Unit
+from active_collection.report.data import Verdict
+from active_collection.report.page import SECTIONS
+from active_collection.report.page import render
+from active_collection.report.page import write_report
+from active_collection.scenario import Scenario
+
+VOID = {'meta', 'link', 'img', 'br', 'hr', 'input'}
+CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
+ALERT = '"><script>alert(1)</script><img src=x onerror=alert(1)>\'\n\u202e\ud800\0'
+
+
+class Page(HTMLParser):
+    """What a browser would find in a page; fails where an element is not closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.texts = [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f'</{tag}> at {self.getpos()}'
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def ids(self):
+        return [attributes['id'] for _, attributes in self.elements if 'id' in attributes]
+
+
+@pytest.fixture(scope='module')
+def text(report):
+    return render(report)
+
+
+@pytest.fixture(scope='module')
+def page(text):
+    return Page(text)
+
+
+def hostile(value=ALERT):
+    """Return data in which every string is an attack."""
+    scenario = Scenario(value, value, ((value, value), (value + '2', 1.0), (value + '3', 2.0)))
+    unit = Unit('u', value, value, 5, value, value, value, value)
+    other = Unit('v', value, value, 6, value + 'b', value, value, value)
+    return ReportData(
+        title=value, source=value, made_ns=0,
+        assignments=tuple(
+            Assignment(value, scenario, value, 1, 1, 2, value, value, 1.0,
+                       (Term(value, 1.0),), outcome, value, value)
+            for outcome in ('success', 'failure', value)),
+        evaluations=(Evaluation(1, value, {value: TaskEvaluation(1, 2, .1),
+                                           value + 'b': TaskEvaluation(1, 2, .1)}),),
+        pool=Pool(2, (unit, other), np.eye(2), value),
+        selection=Selection(1, value, (Pick(unit, 1, 1.0, value, b'not a jpeg'),),
+                            counts={value: 3}),
+        verdicts=(Verdict(value, True, value, {value: 1.0}),), missing={'bags': value})
+
+
+def test_page_parses_and_has_every_section(page):
+    assert {section.key for section in SECTIONS} <= set(page.ids)
+
+
+def test_identifiers_are_unique_and_every_link_leads_somewhere(page):
+    assert len(page.ids) == len(set(page.ids))
+    targets = {link['href'] for link in page.all('a')}
+    assert targets and targets <= {f'#{identifier}' for identifier in page.ids}
+
+
+def test_page_needs_no_network(text, page):
+    for attributes in (attributes for _, attributes in page.elements):
+        for name in ('src', 'href', 'srcset', 'action', 'data'):
+            assert attributes.get(name, '#').startswith(('#', 'data:'))
+    style = re.search(r'<style>(.*?)</style>', text, re.DOTALL).group(1)
+    assert 'url(' not in style and '@import' not in style
+    script = re.search(r'<script>(.*?)</script>', text, re.DOTALL).group(1)
+    assert not re.search(r'fetch\(|XMLHttpRequest|WebSocket|https?:', script)
+    assert "default-src 'none'" in text
+
+
+def test_pictures_are_lazy_jpegs(page, report):
+    pictures = page.all('img')
+    assert len(pictures) == len(report.selection.picks)
+    for picture in pictures:
+        assert picture['loading'] == 'lazy' and picture['alt']
+        head, _, encoded = picture['src'].partition(',')
+        assert head == 'data:image/jpeg;base64'
+        jpeg = np.frombuffer(base64.b64decode(encoded), np.uint8)
+        assert cv2.imdecode(jpeg, cv2.IMREAD_COLOR).shape == (128, 128, 3)
+
+
+def test_head_states_five_figures(page):
+    assert len(page.all('dt')) == 5
+    assert '60 of 2,296' in page.texts
+
+
+def test_page_is_the_same_for_the_same_data(report, text):
+    assert render(report) == text
+
+
+def test_hostile_strings_stay_text():
+    page = Page(render(hostile()))
+
+    assert len(page.all('script')) == 1
+    assert all(not name.startswith('on') for _, a in page.elements for name in a)
+    assert all(image['src'].startswith('data:image/jpeg;base64,') for image in page.all('img'))
+    assert not any(c in text for text in page.texts for c in '\0\u202e\ud800')
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(st.characters(), min_size=1, max_size=300))
+def test_any_string_leaves_the_page_balanced_and_writable(value):
+    text = render(hostile(value))
+
+    assert len(Page(text).all('script')) == 1
+    text.encode('utf-8')
+
+
+def test_long_strings_are_cut():
+    assert len(render(hostile('x' * 1_000_000))) < 300_000
+
+
+@pytest.mark.parametrize(('field', 'empty', 'gone'), [
+    ('assignments', (), {'collection', 'coverage'}),
+    ('evaluations', (), {'learning'}),
+    ('selection', None, {'contact', 'bags'}),
+    ('pool', None, {'map', 'bags'}),
+    ('verdicts', (), {'verdict'}),
+])
+def test_section_without_data_is_left_out_with_a_reason(changed, field, empty, gone):
+    data = changed(**{field: empty}, missing=dict.fromkeys(gone, 'the file is not there'))
+
+    page = Page(render(data))
+
+    assert not gone & set(page.ids)
+    assert sum('the file is not there' in text for text in page.texts) == len(gone)
+
+
+@pytest.mark.parametrize('field', ['assignments', 'evaluations', 'pool', 'selection', 'verdicts'])
+def test_each_part_alone_makes_a_page(report, field):
+    data = ReportData('t', 's', 0, **{field: getattr(report, field)})
+
+    assert Page(render(data)).all('h1')
+
+
+def test_nothing_at_all_is_an_error(tmp_path):
+    with pytest.raises(ReportError, match='nothing to report'):
+        write_report(ReportData('t', '/data', 0), tmp_path / 'report.html')
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_report_is_written_whole_and_replaces_the_old_one(report, text, tmp_path):
+    path = tmp_path / 'new' / 'report.html'
+    write_report(report, path)
+    write_report(report, path)
+
+    assert path.read_text(encoding='utf-8') == text
+    assert [entry.name for entry in path.parent.iterdir()] == ['report.html']
+
+
+def test_report_that_cannot_be_written_names_the_path(report, tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(ReportError, match='file'):
+        write_report(report, tmp_path / 'file' / 'report.html')
+
+
+def test_500_picks_stay_under_15_megabytes(make_report):
+    text = render(make_report(500))
+
+    assert len(text.encode()) < 15_000_000
+    assert text.count('data:image/jpeg') == 500
+
+
+def browse(path, *options, profile):
+    """Return what a headless browser printed about a page, and the page's elements afterwards."""
+    done = subprocess.run(
+        [CHROMIUM, '--headless', '--no-sandbox', '--disable-gpu', '--enable-logging=stderr',
+         f'--user-data-dir={profile}', '--virtual-time-budget=4000', '--dump-dom', *options,
+         f'file://{path}'], capture_output=True, text=True, timeout=90, check=True)
+    return [line for line in done.stderr.splitlines() if 'CONSOLE' in line], done.stdout
+
+
+@pytest.mark.skipif(not CHROMIUM, reason='chromium is not installed')
+@pytest.mark.parametrize('kind', ['whole', 'hostile'])
+def test_browser_opens_the_page_without_a_console_error(report, tmp_path, kind):
+    path = tmp_path / 'report.html'
+    write_report(report if kind == 'whole' else hostile(), path)
+
+    console, elements = browse(path, profile=tmp_path / 'profile')
+
+    assert console == []
+    # the script ran to its end: it marks the page and shows one panel of each choice
+    assert re.search(r'<html[^>]*class="js"', elements)
+
+
+@pytest.mark.skipif(not CHROMIUM, reason='chromium is not installed')
+def test_browser_refuses_a_script_that_is_not_the_page_s_own(report, tmp_path):
+    path = tmp_path / 'report.html'
+    path.write_text(render(report).replace('<main>', '<script>document.title=1</script><main>'),
+                    encoding='utf-8')
+
+    console, elements = browse(path, profile=tmp_path / 'profile')
+
+    assert any('Content Security Policy' in line for line in console)
+    assert '<title>Collection report</title>' in elements
