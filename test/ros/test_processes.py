@@ -69,5 +69,5 @@ def test_children_end_when_the_parent_is_killed(tmp_path):
     parent.kill()
     parent.wait()
 
-    gone, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
