@@ -1,0 +1,36 @@
+"""Check command line values that argparse does not."""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from active_collection.errors import ConfigError
+
+
+def key_values(texts: Sequence[str], name: str) -> dict[str, str]:
+    """
+    Return KEY=VALUE texts as a dictionary.
+
+    :param name: the argument, for messages: '--option'
+    :raises ConfigError: where one has no key, no '=' or a key given before
+    """
+    values: dict[str, str] = {}
+    for text in texts:
+        key, separator, value = text.partition('=')
+        if not key or not separator or key in values:
+            raise ConfigError(name, found=repr(text), expected='KEY=VALUE, each key once')
+        values[key] = value
+    return values
+
+
+def positive(value: float, name: str, *, zero: bool = False) -> float:
+    """
+    Return a number that is finite and positive.
+
+    :param zero: whether it may be 0
+    :raises ConfigError: where it is not
+    """
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        raise ConfigError(name, found=value, expected='a number of at least 0' if zero
+                          else 'a number greater than 0')
+    return value

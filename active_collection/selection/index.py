@@ -1,0 +1,203 @@
+"""Index bags into a pool: only what is new or changed, resumable, in parallel."""
+from __future__ import annotations
+
+import fcntl
+import math
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from pathlib import Path
+
+from active_collection.errors import ActiveCollectionError
+from active_collection.errors import SelectionError
+from active_collection.selection import merge
+from active_collection.selection.engines import ENGINES
+from active_collection.selection.extractors import EXTRACTORS
+from active_collection.selection.fingerprint import content_key
+from active_collection.selection.index_bag import Sampling
+from active_collection.selection.parts import DIRECTORY
+from active_collection.selection.parts import BagToIndex
+from active_collection.selection.parts import Job
+from active_collection.selection.pool import DESCRIPTION
+from active_collection.selection.pool import Description
+from active_collection.selection.pool import read_description
+from active_collection.selection.pool import stored_path
+
+#: A job ends with the bag that makes it this large (bytes) or this long (bags).
+_JOB_BYTES = 256 << 20
+_JOB_BAGS = 64
+
+
+@dataclass(frozen=True)
+class IndexSettings:
+    """
+    How to index.
+
+    :param options: the extractor's
+    :param dtype: of the stored embeddings, float32 or float16
+    :param engine: name of the engine that runs the jobs
+    :param processes: jobs at a time
+    """
+
+    extractor: str = 'descriptor'
+    options: tuple[tuple[str, str], ...] = ()
+    dtype: str = 'float32'
+    sampling: Sampling = field(default_factory=Sampling)
+    engine: str = 'processes'
+    processes: int = 1
+    address: str = ''
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """
+    What came of indexing.
+
+    :param indexed: bags that are new or changed
+    :param unchanged: bags that were in the pool as they are
+    :param copies: bags whose content is that of another one
+    :param failed: (bag, one line) for each bag that could not be indexed
+    :param corrupt: one line for each message that was left out
+    :param added: units added
+    :param units: units in the pool
+    :param extractor_s: time spent in the extractor (s), of the workers' `worker_s`
+    """
+
+    indexed: int = 0
+    unchanged: int = 0
+    copies: int = 0
+    failed: tuple[tuple[str, str], ...] = ()
+    corrupt: tuple[str, ...] = ()
+    added: int = 0
+    units: int = 0
+    extractor_s: float = 0.0
+    worker_s: float = 0.0
+
+
+#: Told (bags done, bags to do, units so far) after each job.
+Progress = Callable[[int, int, int], None]
+
+
+def index(bags: Sequence[Path], pool: Path, settings: IndexSettings,
+          progress: Progress = lambda *_: None) -> IndexReport:
+    """
+    Bring a pool up to date with bags. What other bags gave it stays.
+
+    A kill at any moment loses the jobs that were running; the next call goes on from there.
+
+    :param pool: the pool's directory; made where it does not exist
+    :raises SelectionError: where the pool was indexed in another way, or is being written
+    :raises ConfigError: where the extractor or the engine is unknown
+    :raises OSError: where the pool cannot be written
+    """
+    pool.mkdir(parents=True, exist_ok=True)
+    with _locked(pool):
+        description = _describe(pool, settings)
+        merge.merge(pool, description)  # what a killed run left
+        report, wanted, moved, keep = _compare(bags, pool)
+        jobs = _jobs(wanted, pool / DIRECTORY, settings)
+        engine = ENGINES.get(settings.engine)(min(settings.processes, max(1, len(jobs))),
+                                              settings.address)
+        done = 0
+        progress(0, len(wanted), 0)
+        for result in engine.run(jobs):
+            done += result.bags + len(result.failed)
+            report = replace(
+                report, indexed=report.indexed + result.bags, added=report.added + result.units,
+                failed=report.failed + result.failed, corrupt=report.corrupt + result.corrupt,
+                extractor_s=report.extractor_s + result.extractor_s,
+                worker_s=report.worker_s + result.total_s)
+            progress(done, len(wanted), report.added)
+        for bag, _ in report.failed:
+            keep.pop(stored_path(Path(bag), pool), None)  # what it gave before stays
+        merge.merge(pool, description, moved=moved, keep=keep)
+        return replace(report, units=merge.count(pool))
+
+
+@contextmanager
+def _locked(pool: Path) -> Iterator[None]:
+    """Keep a second indexing process out of the pool."""
+    with (pool / '.lock').open('w') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SelectionError(pool, found='a pool that another process is indexing',
+                                 expected='one process at a time') from error
+        yield
+
+
+def _describe(pool: Path, settings: IndexSettings) -> Description:
+    """Return the pool's description, after comparing it with what is wanted now."""
+    known = read_description(pool) if (pool / DESCRIPTION).exists() else None
+    if known is not None:
+        wanted = {'extractor': settings.extractor, 'options': dict(settings.options),
+                  'dtype': settings.dtype, 'rate_hz': settings.sampling.rate_hz,
+                  'topics': settings.sampling.topics}
+        for name, value in wanted.items():
+            if getattr(known, name) != value:
+                raise SelectionError(
+                    f'{pool / DESCRIPTION}: {name}', found=f'{getattr(known, name)!r}',
+                    expected=f'{value!r} as asked for (or index into another directory)')
+        return known
+    extractor = EXTRACTORS.get(settings.extractor)(dict(settings.options))
+    return Description(
+        extractor=settings.extractor, options=dict(settings.options), dtype=settings.dtype,
+        dimension=extractor.dimension, rate_hz=settings.sampling.rate_hz,
+        topics=settings.sampling.topics)
+
+
+def _compare(bags: Sequence[Path], pool: Path) -> tuple[
+        IndexReport, list[BagToIndex], dict[str, Path], dict[str, str]]:
+    """
+    Tell what is to be done.
+
+    :return: the report so far; the bags to index; the key of each bag that the pool has to where
+        it lies now; and the stored path of each bag seen to its key
+    """
+    known = merge.known_keys(pool)
+    report = IndexReport()
+    wanted: dict[str, BagToIndex] = {}
+    moved: dict[str, Path] = {}
+    keep: dict[str, str] = {}
+    for bag in bags:
+        try:
+            key = content_key(bag)
+        except ActiveCollectionError as error:
+            report = replace(report, failed=(*report.failed, (str(bag), str(error))))
+            continue
+        stored = stored_path(bag, pool)
+        if key in wanted or key in moved:
+            report = replace(report, copies=report.copies + 1)
+            continue
+        keep[stored] = key
+        if key in known:
+            moved[key] = bag
+            report = replace(report, unchanged=report.unchanged + 1)
+        else:
+            wanted[key] = BagToIndex(bag, stored, key, _size(bag))
+    return report, list(wanted.values()), moved, keep
+
+
+def _size(bag: Path) -> int:
+    files = bag.iterdir() if bag.is_dir() else [bag]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _jobs(bags: Sequence[BagToIndex], parts: Path, settings: IndexSettings) -> list[Job]:
+    """Cut the bags into jobs: large enough to be worth a process, at least one for each."""
+    most = max(1, min(_JOB_BAGS, math.ceil(len(bags) / (4 * settings.processes))))
+    groups: list[list[BagToIndex]] = []
+    size = _JOB_BYTES
+    for bag in bags:
+        if size >= _JOB_BYTES or len(groups[-1]) >= most:
+            groups.append([])
+            size = 0
+        groups[-1].append(bag)
+        size += bag.size
+    return [Job(tuple(group), parts, settings.extractor, settings.options, settings.dtype,
+                settings.sampling, settings.threads) for group in groups]

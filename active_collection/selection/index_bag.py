@@ -1,0 +1,221 @@
+"""Index one bag: sample frames, decode, measure and embed them, and join what the bag knows."""
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from active_collection.bags.images import MAX_PIXELS
+from active_collection.bags.images import RGB
+from active_collection.bags.images import image_topics
+from active_collection.bags.images import stamp_ns
+from active_collection.bags.images import to_rgb
+from active_collection.bags.reader import Bag
+from active_collection.bags.reader import Message
+from active_collection.bags.reader import open_bag
+from active_collection.episode import EpisodeRecord
+from active_collection.errors import ActiveCollectionError
+from active_collection.errors import BagError
+from active_collection.scenario import scenario_key
+from active_collection.selection import estimates
+from active_collection.selection.extractors import Extractor
+from active_collection.selection.quality import measure
+
+#: Images that are embedded together.
+_BATCH = 32
+#: Longest stored topic part of a unit's name.
+_NAME_LENGTH = 24
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """
+    Which frames of a bag become units.
+
+    :param rate_hz: frames a second of bag time and topic; 0 takes every frame
+    :param topics: image topics; all of the bag where empty
+    :param tolerance_s: largest distance of a frame to the estimate that it is given (s)
+    :param max_pixels: larger images are left out
+    """
+
+    rate_hz: float = 2.0
+    topics: tuple[str, ...] = ()
+    tolerance_s: float = 0.1
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass
+class BagUnits:
+    """
+    The units of one bag, being gathered.
+
+    :param rows: one a unit, with the columns of the pool's schema but for embedding_row
+    :param embeddings: one float32 array of shape (n, dimension) a batch
+    :param corrupt: one line for each message that was left out
+    :param extractor_s: time spent in the extractor (s)
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    embeddings: list[NDArray[np.float32]] = field(default_factory=list)
+    corrupt: list[str] = field(default_factory=list)
+    extractor_s: float = 0.0
+
+
+def index_bag(path: Path, *, stored: str, key: str, sampling: Sampling,
+              extractor: Extractor) -> BagUnits:
+    """
+    Return the units of a bag.
+
+    A message that cannot be decoded is left out and named in `corrupt`.
+
+    :param stored: what the `bag` column holds
+    :param key: the bag's content key
+    :raises BagError: where the bag cannot be read to its end, or has no images
+    """
+    units = BagUnits()
+    with open_bag(path) as bag:
+        cameras = [t for t in image_topics(bag) if not sampling.topics or t in sampling.topics]
+        if not cameras:
+            raise BagError(path, found=f'images on {", ".join(image_topics(bag))}',
+                           expected=f'images on {", ".join(sampling.topics)}')
+        fixed = {'bag': stored, 'bag_key': key, **record_columns(bag.episode)}
+        gathered: dict[str, list[tuple[int, Any]]] = {
+            name: [] for name, info in bag.topics.items() if info.type == estimates.ESTIMATE_TYPE}
+        pending: list[tuple[dict[str, Any], RGB]] = []
+        for message in _wanted(bag, cameras, list(gathered), sampling.rate_hz):
+            try:
+                if message.topic in gathered:
+                    gathered[message.topic].append((message.receive_ns, message.decode()))
+                else:
+                    pending.append(_frame(message, fixed, path, sampling.max_pixels))
+            except ActiveCollectionError as error:
+                units.corrupt.append(str(error))
+            if len(pending) == _BATCH:
+                _embed(pending, extractor, units)
+                pending.clear()
+        _embed(pending, extractor, units)
+    _join_estimates(units, gathered, sampling.tolerance_s)
+    return units
+
+
+def record_key(record: EpisodeRecord | None) -> str:
+    """Return a hash of an episode record: it changes with each amendment. Empty for None."""
+    if record is None:
+        return ''
+    return hashlib.sha256(record.to_json().encode()).hexdigest()[:16]
+
+
+def record_columns(record: EpisodeRecord | None) -> dict[str, str]:
+    """Return what the index holds of an episode record; empty texts for None."""
+    if record is None:
+        return dict.fromkeys(('record_key', 'episode_id', 'robot', 'scenario', 'task',
+                              'environment', 'outcome', 'source'), '')
+    return {'record_key': record_key(record), 'episode_id': record.episode_id,
+            'robot': record.robot, 'scenario': scenario_key(record.scenario),
+            'task': record.scenario.task, 'environment': record.scenario.environment,
+            'outcome': record.outcome.value, 'source': record.source.value}
+
+
+def _wanted(bag: Bag, cameras: list[str], others: list[str], rate_hz: float) -> Iterator[Message]:
+    """
+    Yield all messages of `others`, and of each camera the first message of each period.
+
+    Periods are counted from the camera's first message, so that jitter does not accumulate.
+    """
+    period_ns = round(1e9 / rate_hz) if rate_hz > 0 else 0
+    first: dict[str, int] = {}
+    taken: dict[str, int] = {}
+    for message in bag.messages([*cameras, *others]):
+        if message.topic in cameras and period_ns:
+            start = first.setdefault(message.topic, message.receive_ns)
+            # A frame that comes up to 5 % of a period early still counts for the next period.
+            period = (message.receive_ns - start + period_ns // 20) // period_ns
+            if period <= taken.get(message.topic, -1):
+                continue
+            taken[message.topic] = period
+        yield message
+
+
+def _frame(message: Message, fixed: Mapping[str, str], path: Path,
+           max_pixels: int) -> tuple[dict[str, Any], RGB]:
+    where = f'{path}: {message.topic} at {message.receive_ns} ns'
+    decoded = message.decode()
+    image = to_rgb(decoded, where=where, max_pixels=max_pixels)
+    quality = measure(image)
+    row = {
+        **fixed,
+        'unit_id': unit_id(fixed['bag_key'], message),
+        'topic': message.topic,
+        'receive_ns': message.receive_ns,
+        'sequence': message.sequence,
+        'stamp_ns': stamp_ns(decoded, message.receive_ns),
+        'width': image.shape[1],
+        'height': image.shape[0],
+        **quality._asdict(),
+    }
+    return row, image
+
+
+def unit_id(key: str, message: Message) -> str:
+    """
+    Return a unit's name: unique, the same wherever the bag lies, and safe as a file name.
+
+    :return: '<12 hexadecimal digits>_<receive time in ns>_<end of the topic>'
+    """
+    source = f'{key} {message.topic} {message.receive_ns} {message.sequence}'
+    digest = hashlib.sha256(source.encode()).hexdigest()[:12]
+    name = ''.join(c if c.isascii() and c.isalnum() else '_' for c in message.topic).strip('_')
+    return f'{digest}_{message.receive_ns}_{name[-_NAME_LENGTH:]}'
+
+
+def _embed(pending: list[tuple[dict[str, Any], RGB]], extractor: Extractor,
+           units: BagUnits) -> None:
+    """Embed a batch; where that fails, image by image, so that one does not cost the others."""
+    if not pending:
+        return
+    start = perf_counter()
+    try:
+        units.embeddings.append(_vectors(extractor, [image for _, image in pending]))
+        units.rows.extend(row for row, _ in pending)
+    except Exception:  # an extractor may be anyone's network
+        for row, image in pending:
+            try:
+                units.embeddings.append(_vectors(extractor, [image]))
+                units.rows.append(row)
+            except Exception as error:
+                units.corrupt.append(f'{row["bag"]}: {row["topic"]} at {row["receive_ns"]} ns: '
+                                     f'found {type(error).__name__}: {error}, expected an image '
+                                     'that the extractor can embed')
+    units.extractor_s += perf_counter() - start
+
+
+def _vectors(extractor: Extractor, images: list[RGB]) -> NDArray[np.float32]:
+    vectors = np.asarray(extractor.embed(images), dtype=np.float32)
+    expected = (len(images), extractor.dimension)
+    if vectors.shape != expected:
+        raise ValueError(f'vectors of shape {vectors.shape} instead of {expected}')
+    if not np.isfinite(vectors).all():
+        raise ValueError('vectors that are not finite')
+    return vectors
+
+
+def _join_estimates(units: BagUnits, gathered: Mapping[str, list[tuple[int, Any]]],
+                    tolerance_s: float) -> None:
+    by_topic = {topic: estimates.collect(messages) for topic, messages in gathered.items()}
+    for camera in {row['topic'] for row in units.rows}:
+        rows = [row for row in units.rows if row['topic'] == camera]
+        source = estimates.topic_for(camera, by_topic)
+        empty = estimates.collect([])
+        values = estimates.nearest(by_topic[source] if source else empty,
+                                   np.array([row['stamp_ns'] for row in rows], np.int64),
+                                   round(tolerance_s * 1e9))
+        for row, value in zip(rows, values, strict=True):
+            row.update(zip(estimates.FIELDS, map(float, value), strict=True))
