@@ -1,0 +1,234 @@
+"""The scheduler's memory: the fold of its events. Nothing in it comes from anywhere else."""
+from __future__ import annotations
+
+from collections import Counter
+from collections import deque
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from active_collection.episode import Outcome
+from active_collection.episode import Source
+from active_collection.scenario import Scenario
+from active_collection.scenario import ScenarioSpace
+from active_collection.scheduling.beliefs import COUNTED
+from active_collection.scheduling.beliefs import Beliefs
+from active_collection.scheduling.coverage import Coverage
+from active_collection.scheduling.coverage import PointSource
+from active_collection.scheduling.events import Assigned
+from active_collection.scheduling.events import Ended
+from active_collection.scheduling.events import EnsembleSeen
+from active_collection.scheduling.events import Entry
+from active_collection.scheduling.events import Finished
+from active_collection.scheduling.events import Mode
+from active_collection.scheduling.events import ModeChanged
+from active_collection.scheduling.events import Result
+from active_collection.scheduling.events import Steered
+from active_collection.scheduling.events import decode
+from active_collection.scheduling.events import encode
+from active_collection.scheduling.scene import Scene
+from active_collection.scheduling.settings import SchedulerSettings
+from active_collection.scheduling.steering import Steering
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An assignment that is out, with the time at which it was granted (ns)."""
+
+    issued_ns: int
+    assigned: Assigned
+
+    @property
+    def robot(self) -> str:
+        """Return who holds it."""
+        return self.assigned.request.robot
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """
+    A scenario that was handed back.
+
+    :param attempt: number that its next assignment will have
+    :param not_by: robot that could not do it; empty where any may try
+    """
+
+    assignment_id: str
+    scenario: Scenario
+    attempt: int
+    not_by: str
+
+
+def is_covering(result: Result) -> bool:
+    """Tell whether an episode covers its object configuration: demonstrated, well or not."""
+    return result.outcome in COUNTED and result.source is not Source.POLICY
+
+
+class Books:
+    """
+    Beliefs, leases, steering, retries, scenes and coverage after a series of events.
+
+    :param points: what was collected of a task before the books were opened; None for nothing
+    """
+
+    def __init__(self, space: ScenarioSpace, settings: SchedulerSettings, *,
+                 points: PointSource | None = None) -> None:
+        self.space = space
+        self.settings = settings
+        self.sequence = 0
+        self.mode: Mode = 'running'
+        self.mode_reason = ''
+        self.revoked = 0
+        self.beliefs = Beliefs(space, discount=settings.discount)
+        self.steering = Steering()
+        self.leases: dict[str, Lease] = {}
+        self.held_by: dict[str, str] = {}
+        self.pending: Counter[str] = Counter()
+        self.pending_demonstrations: Counter[str] = Counter()
+        self.busy: Counter[str] = Counter()
+        self.retries: list[Retry] = []
+        self.recent: deque[str] = deque(maxlen=settings.share_window)
+        self.scenes: dict[str, Scene] = {}
+        self._points = points
+        self.coverage = Coverage(
+            space, candidates=settings.candidates, source=self._covered)
+
+    def _covered(self, task: str) -> Iterable[tuple[str, Scenario]]:
+        """Give what was collected of a task and what is out."""
+        if self._points is not None:
+            yield from self._points(task)
+        for lease in self.leases.values():
+            if lease.assigned.scenario.task == task and lease.assigned.collector != 'policy':
+                yield lease.assigned.assignment_id, lease.assigned.scenario
+
+    def apply(self, entry: Entry) -> None:
+        """Take an event into account. Events come in order, each once."""
+        event = entry.event
+        self.sequence = entry.sequence
+        if isinstance(event, Assigned):
+            self._open(Lease(entry.time_ns, event))
+        elif isinstance(event, Ended):
+            self._end(event)
+        elif isinstance(event, Finished):
+            self._finish(event)
+        elif isinstance(event, EnsembleSeen):
+            self.beliefs.see_ensemble(event.ensemble_id)
+        elif isinstance(event, Steered):
+            self.steering.apply(event)
+        elif isinstance(event, ModeChanged):
+            self.mode, self.mode_reason = event.mode, event.reason
+
+    def _open(self, lease: Lease) -> None:
+        assigned = lease.assigned
+        self._hold(lease)
+        self.recent.append(assigned.scenario.task)
+        if assigned.attempt > 1:
+            self._take_retry(assigned.scenario)
+        if assigned.collector != 'policy':
+            self.coverage.add(assigned.assignment_id, assigned.scenario)
+
+    def _hold(self, lease: Lease) -> None:
+        assigned = lease.assigned
+        self.leases[assigned.assignment_id] = lease
+        self.held_by[lease.robot] = assigned.assignment_id
+        self.pending[assigned.scenario.task] += 1
+        self.busy[assigned.scenario.environment] += 1
+        if assigned.collector != 'policy':
+            self.pending_demonstrations[assigned.scenario.task] += 1
+
+    def _let_go(self, assignment_id: str) -> Lease:
+        lease = self.leases.pop(assignment_id)
+        assigned = lease.assigned
+        del self.held_by[lease.robot]
+        self.pending[assigned.scenario.task] -= 1
+        self.busy[assigned.scenario.environment] -= 1
+        if assigned.collector != 'policy':
+            self.pending_demonstrations[assigned.scenario.task] -= 1
+        return lease
+
+    def _take_retry(self, scenario: Scenario) -> None:
+        for k, retry in enumerate(self.retries):
+            if retry.scenario == scenario:
+                del self.retries[k]
+                return
+
+    def _end(self, event: Ended) -> None:
+        lease = self._let_go(event.assignment_id)
+        self.coverage.discard(event.assignment_id, lease.assigned.scenario.task)
+        self.scenes[lease.robot] = Scene()
+        if event.cause == 'revoked':
+            self.revoked += 1
+        if event.retry:
+            self._hand_back(lease, not_by=lease.robot if event.cause == 'released' else '')
+
+    def _hand_back(self, lease: Lease, *, not_by: str) -> None:
+        assigned = lease.assigned
+        if assigned.attempt < self.settings.attempts:
+            self.retries.append(Retry(
+                assigned.assignment_id, assigned.scenario, assigned.attempt + 1, not_by))
+
+    def _finish(self, event: Finished) -> None:
+        result, task = event.result, event.result.scenario.task
+        if event.previous is not None:
+            self.beliefs.count(event.previous, -1)
+            self.coverage.discard(event.episode_id, event.previous.scenario.task)
+        self.beliefs.count(result, 1)
+        if event.fulfils:
+            lease = self._let_go(event.assignment_id)
+            if is_covering(result) and result.scenario == lease.assigned.scenario:
+                self.coverage.rename(event.assignment_id, event.episode_id, task)
+            else:
+                self.coverage.discard(event.assignment_id, lease.assigned.scenario.task)
+            if result.outcome in {Outcome.ABORTED, Outcome.DISCARDED}:
+                self._hand_back(lease, not_by='')
+            known = self.space.tasks.get(task)
+            if known is not None:
+                self.scenes[event.robot] = self.scenes.get(event.robot, Scene()).after(
+                    known, result.scenario.environment,
+                    was_reset=lease.assigned.reset_required,
+                    success=result.outcome is Outcome.SUCCESS)
+        elif result.outcome in COUNTED:
+            self.retries = [r for r in self.retries if r.assignment_id != event.assignment_id]
+        if is_covering(result):
+            self.coverage.add(event.episode_id, result.scenario)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `restore` takes: plain JSON types, without what coverage reads anew."""
+        return {
+            'sequence': self.sequence,
+            'mode': [self.mode, self.mode_reason],
+            'revoked': self.revoked,
+            'beliefs': self.beliefs.to_dict(),
+            'steering': [encode(order) for order in self.steering.orders],
+            'leases': [[lease.issued_ns, encode(lease.assigned)]
+                       for lease in self.leases.values()],
+            'retries': [[r.assignment_id, r.scenario.to_dict(), r.attempt, r.not_by]
+                        for r in self.retries],
+            'recent': list(self.recent),
+            'scenes': {robot: [scene.environment, scene.facts]
+                       for robot, scene in sorted(self.scenes.items())},
+        }
+
+    def restore(self, data: Mapping[str, Any], *, where: str) -> None:
+        """
+        Take over what `to_dict` returned, under this space and these settings.
+
+        :param where: what holds it, for messages
+        """
+        self.sequence = int(data['sequence'])
+        self.mode, self.mode_reason = data['mode']
+        self.revoked = int(data['revoked'])
+        self.beliefs.restore(data['beliefs'])
+        for text in data['steering']:
+            order = decode('steered', text, where=where)
+            if isinstance(order, Steered):
+                self.steering.apply(order)
+        for issued_ns, text in data['leases']:
+            assigned = decode('assigned', text, where=where)
+            if isinstance(assigned, Assigned):
+                self._hold(Lease(issued_ns, assigned))
+        self.retries = [Retry(a, Scenario.from_dict(s), n, r) for a, s, n, r in data['retries']]
+        self.recent.extend(data['recent'])
+        self.scenes = {robot: Scene(environment, facts)
+                       for robot, (environment, facts) in data['scenes'].items()}

@@ -1,0 +1,274 @@
+"""One decision: which scenario, acted out by whom, for the robot that asks."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from active_collection.errors import ConfigError
+from active_collection.scenario import Scenario
+from active_collection.scenario import ScenarioSpace
+from active_collection.scenario import Task
+from active_collection.scheduling.acquisition import RULES
+from active_collection.scheduling.acquisition import Candidates
+from active_collection.scheduling.acquisition import RuleTerm
+from active_collection.scheduling.acquisition import Scores
+from active_collection.scheduling.beliefs import Floats
+from active_collection.scheduling.books import Books
+from active_collection.scheduling.books import Retry
+from active_collection.scheduling.eligibility import Eligibility
+from active_collection.scheduling.eligibility import Eligible
+from active_collection.scheduling.events import Request
+from active_collection.scheduling.events import RunnerUp
+from active_collection.scheduling.events import Term
+from active_collection.scheduling.settings import SchedulerSettings
+
+RUNNERS_UP = 3
+MINIMUM_QUOTA = 'minimum_quota'
+RETRY = 'retry'
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a robot is to collect, and why. The fields are those of `events.Assigned`."""
+
+    scenario: Scenario
+    collector: str
+    reset_required: bool
+    time_limit_s: float
+    rule: str
+    score: float
+    terms: tuple[Term, ...]
+    runners_up: tuple[RunnerUp, ...]
+    ensemble_id: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NothingEligible:
+    """Why there is nothing for a robot to do: one line for a person."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The place that was chosen, with the explanation of the choice."""
+
+    index: int
+    rule: str
+    score: float
+    terms: tuple[Term, ...]
+    runners_up: tuple[RunnerUp, ...]
+
+
+class DecisionMaker:
+    """
+    Decides from the books, a request, a time and a number, and from nothing else.
+
+    :raises ConfigError: where there is no such acquisition rule
+    """
+
+    def __init__(self, space: ScenarioSpace, settings: SchedulerSettings) -> None:
+        self._space = space
+        self._settings = settings
+        self._rule = RULES.get(settings.rule)(settings)
+        self._eligibility = Eligibility(space)
+        self._importance = np.array([t.importance for t in space.tasks.values()])
+        self._minimum = np.array([t.minimum_episodes for t in space.tasks.values()])
+        self._cost = np.array([t.cost for t in space.tasks.values()])
+        self._travel_s = np.array([e.travel_s for e in space.environments.values()])
+
+    def decide(self, books: Books, request: Request, *, now_ns: int,
+               number: int) -> Decision | NothingEligible:
+        """
+        Return what a robot that holds no lease is to collect.
+
+        :param now_ns: ROS time (ns): which of the operators' orders stand
+        :param number: the decision's own; together with the seed it fixes every draw
+        """
+        random = np.random.default_rng([self._settings.seed, number])
+        eligible = self._eligibility.find(
+            books, request, now_ns=now_ns, has_policy=bool(books.beliefs.ensembles))
+        if not eligible.places.size:
+            return NothingEligible(eligible.reason)
+        retry = self._retry(books, request, eligible)
+        if retry is not None:
+            return self._again(books, request, retry, eligible)
+        place = self._choose(self.candidates(books, request, eligible), eligible, random)
+        return self._decision(books, request, place, eligible, random)
+
+    def candidates(self, books: Books, request: Request, eligible: Eligible) -> Candidates:
+        """Return what a rule sees of the places that a robot may be sent to."""
+        names = self._eligibility.task_names
+        task = self._eligibility.task[eligible.places]
+        environment = self._eligibility.environment[eligible.places]
+        here = [e == request.environment for e in self._eligibility.environment_names]
+        travel = np.where(here, 0.0, self._travel_s)[environment]
+        shares = np.array([books.recent.count(name) for name in names], dtype=np.float64)
+        return Candidates(
+            task=task,
+            environment=environment,
+            cost=self._cost[task] + travel * self._settings.travel_cost
+            + np.where(eligible.is_chained, 0.0, self._settings.reset_cost),
+            boost=eligible.boost,
+            is_chained=eligible.is_chained,
+            importance=self._importance,
+            beliefs=books.beliefs.arrays(),
+            pending=np.array([books.pending[name] for name in names]),
+            pending_demonstrations=np.array(
+                [books.pending_demonstrations[name] for name in names]),
+            share=shares / self._settings.share_window,
+            gap=lambda index: self._gap(books, names[index]),
+        )
+
+    def probabilities(self, books: Books, *, now_ns: int, draws: int) -> Floats:
+        """
+        Return each task's chance to be the next one assigned to a robot that can do everything.
+
+        :param draws: simulated decisions; the standard error is at most 0.5 / sqrt(draws)
+        """
+        everything = tuple({c for t in self._space.tasks.values() for c in t.capabilities})
+        count = np.zeros(len(self._space.tasks))
+        request = Request('', capabilities=everything,
+                          collectors=('teleoperation', 'scripted', 'policy'))
+        eligible = self._eligibility.find(
+            books, request, now_ns=now_ns, has_policy=bool(books.beliefs.ensembles),
+            anywhere=True)
+        if not eligible.places.size:
+            return count
+        candidates = self.candidates(books, request, eligible)
+        random = np.random.default_rng([self._settings.seed, books.sequence, draws])
+        for _ in range(draws):
+            place = self._choose(candidates, eligible, random)
+            count[self._eligibility.task[eligible.places[place.index]]] += 1
+        return count / draws
+
+    @staticmethod
+    def _gap(books: Books, task: str) -> float:
+        """Return the largest gap in a task's configurations over its environments so far."""
+        coverage = books.coverage.task(task)
+        environments = [e for t, e in books.space.places if t == task]
+        gaps = [found[1] for e in environments if (found := coverage.farthest(e))]
+        return max(gaps, default=0.0)
+
+    def _choose(self, candidates: Candidates, eligible: Eligible,
+                random: np.random.Generator) -> _Place:
+        """Return the place with the largest score: by open minimum quotas, else by the rule."""
+        held = candidates.beliefs.episodes + candidates.pending
+        missing = np.maximum(self._minimum - held, 0) / np.maximum(self._minimum, 1)
+        deficit = missing[candidates.task]
+        if deficit.any():
+            rule = MINIMUM_QUOTA
+            scores = Scores((RuleTerm('missing_share', deficit, eligible.boost),))
+        else:
+            rule, scores = self._settings.rule, self._rule.score(candidates, random)
+        total = scores.total()
+        ties = np.flatnonzero(total == total.max())
+        index = int(ties[random.integers(len(ties))])
+        terms = tuple(Term(t.name, float(t.values[index]), float(t.weights[index]))
+                      for t in scores.terms)
+        order = np.argsort(-total, kind='stable')[:RUNNERS_UP + 1]
+        runners_up = tuple(
+            RunnerUp(task, environment, float(total[k]))
+            for k in order if k != index
+            for task, environment in [self._space.places[eligible.places[k]]])[:RUNNERS_UP]
+        return _Place(index, rule, float(total[index]), terms, runners_up)
+
+    def _decision(self, books: Books, request: Request, place: _Place, eligible: Eligible,
+                  random: np.random.Generator) -> Decision | NothingEligible:
+        name, environment = self._space.places[eligible.places[place.index]]
+        task = self._space.tasks[name]
+        collector, draw = self._collector(books, request, task, random)
+        values, gap = self._configuration(
+            books, name, environment, random, evaluates=collector == 'policy')
+        if values is None:
+            return NothingEligible(
+                f'exclusions rule out the object configurations of {name} in {environment}')
+        informs = [Term('policy_draw', draw, 0.0)]
+        if gap is not None and np.isfinite(gap):
+            informs.append(Term('coverage_distance', gap, 0.0))
+        is_chained = bool(eligible.is_chained[place.index])
+        return Decision(
+            scenario=Scenario.of(name, environment, values),
+            collector=collector,
+            reset_required=not is_chained and task.reset != 'none',
+            time_limit_s=task.time_limit_s,
+            rule=place.rule,
+            score=place.score,
+            terms=(*place.terms, *informs),
+            runners_up=place.runners_up,
+            ensemble_id=(books.beliefs.ensembles or ('',))[-1],
+        )
+
+    def _collector(self, books: Books, request: Request, task: Task,
+                   random: np.random.Generator) -> tuple[str, float]:
+        """
+        Return who acts, and the draw that decided it.
+
+        The policy in a share `policy_share` of the episodes that it may act out, or where nobody
+        else is offered; otherwise the first demonstrator in the task's list.
+        """
+        draw = float(random.random())
+        offered = [c for c in task.collectors if c in request.collectors]
+        demonstrators = [c for c in offered if c != 'policy']
+        may_act = 'policy' in offered and bool(books.beliefs.ensembles)
+        if not demonstrators or (may_act and draw < self._settings.policy_share):
+            return 'policy', draw
+        return demonstrators[0], draw
+
+    def _configuration(self, books: Books, task: str, environment: str,
+                       random: np.random.Generator, *, evaluates: bool,
+                       ) -> tuple[dict[str, str | float] | None, float | None]:
+        """
+        Return the object configuration, and its distance from all that were collected.
+
+        A policy is tried at random configurations, so that its success rate is an estimate of the
+        success over the whole space and not of that at its rim.
+        """
+        design = self._settings.configuration
+        if design == 'rule':
+            design = self._rule.configurations
+        coverage = books.coverage.task(task)
+        if evaluates or design == 'random':
+            return coverage.random(environment, random), None
+        found = coverage.farthest(environment)
+        return found if found is not None else (None, None)
+
+    def _retry(self, books: Books, request: Request, eligible: Eligible) -> Retry | None:
+        """Return the oldest scenario handed back that this robot may do."""
+        if not books.retries:
+            return None
+        places = {self._space.places[k] for k in eligible.places}
+        for retry in books.retries:
+            scenario = retry.scenario
+            if (retry.not_by == request.robot
+                    or (scenario.task, scenario.environment) not in places):
+                continue
+            try:
+                self._space.check(scenario)
+            except ConfigError:
+                continue
+            return retry
+        return None
+
+    def _again(self, books: Books, request: Request, retry: Retry,
+               eligible: Eligible) -> Decision:
+        scenario = retry.scenario
+        task = self._space.tasks[scenario.task]
+        offered = [c for c in task.collectors if c in request.collectors]
+        demonstrators = [c for c in offered if c != 'policy']
+        index = next(k for k, place in enumerate(eligible.places)
+                     if self._space.places[place] == (scenario.task, scenario.environment))
+        return Decision(
+            scenario=scenario,
+            collector=(demonstrators or offered)[0],
+            reset_required=not eligible.is_chained[index] and task.reset != 'none',
+            time_limit_s=task.time_limit_s,
+            rule=RETRY,
+            score=float(retry.attempt),
+            terms=(Term('attempt', float(retry.attempt), 1.0),),
+            runners_up=(),
+            ensemble_id=(books.beliefs.ensembles or ('',))[-1],
+            attempt=retry.attempt,
+        )

@@ -1,0 +1,118 @@
+"""The object configurations of a task as points of a unit cube, and a sequence that fills it."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from active_collection.scenario import Exclusion
+from active_collection.scenario import Factor
+from active_collection.scenario import Value
+
+Points = npt.NDArray[np.float64]
+
+
+class FactorSpace:
+    """
+    A task's factors, sorted by name, as the dimensions of points.
+
+    A continuous factor's coordinate is its value scaled to 0 to 1; a discrete factor's is the
+    index of its label.
+
+    :param factors: the factors of one task
+    """
+
+    def __init__(self, factors: Mapping[str, Factor]) -> None:
+        self.names = tuple(sorted(factors))
+        self._factors = [factors[name] for name in self.names]
+        self.is_discrete = np.array([f.is_discrete for f in self._factors], dtype=bool)
+
+    @property
+    def dimensions(self) -> int:
+        """Return the number of factors."""
+        return len(self.names)
+
+    def encode(self, values: Mapping[str, Value]) -> Points | None:
+        """Return the point of shape (d,) of an object configuration; None for one not of here."""
+        if set(values) != set(self.names):
+            return None
+        point = np.empty(self.dimensions)
+        for k, (name, factor) in enumerate(zip(self.names, self._factors, strict=True)):
+            value = values[name]
+            if not factor.allows(value):
+                return None
+            if factor.values is not None:
+                point[k] = factor.values.index(str(value))
+            else:
+                low, high = factor.low or 0.0, factor.high or 0.0
+                point[k] = (float(value) - low) / (high - low) if high > low else 0.5
+        return point
+
+    def decode(self, point: Points) -> dict[str, Value]:
+        """Return the object configuration of a point of shape (d,)."""
+        values: dict[str, Value] = {}
+        for coordinate, name, factor in zip(point, self.names, self._factors, strict=True):
+            if factor.values is not None:
+                values[name] = factor.values[int(coordinate)]
+            else:
+                low, high = factor.low or 0.0, factor.high or 0.0
+                values[name] = float(min(max(low + coordinate * (high - low), low), high))
+        return values
+
+    def from_unit(self, unit: Points) -> Points:
+        """
+        Return points for numbers drawn from the unit cube.
+
+        :param unit: shape (n, d), each 0 to below 1
+        """
+        points = unit.copy()
+        for k, factor in enumerate(self._factors):
+            if factor.values is not None:
+                points[:, k] = np.floor(unit[:, k] * len(factor.values))
+        return points
+
+    def sequence(self, start: int, stop: int) -> Points:
+        """
+        Return points start to stop of a low-discrepancy sequence that begins at the centre.
+
+        Roberts' R_d sequence: x_n = (1/2 + n (1/phi_d, 1/phi_d^2, ...)) mod 1 with phi_d the
+        positive root of x^(d+1) = x + 1 (Roberts, "The unreasonable effectiveness of quasirandom
+        sequences", 2018). It can be carried on without an end, unlike a lattice.
+        """
+        root = 2.0
+        for _ in range(64):
+            root = (1 + root) ** (1 / (self.dimensions + 1))
+        steps = root ** -np.arange(1, self.dimensions + 1)
+        numbers = np.arange(start, stop, dtype=np.float64)
+        return self.from_unit((0.5 + numbers[:, None] * steps) % 1.0)
+
+    def distances(self, points: Points, point: Points) -> Points:
+        """
+        Return squared distances (Gower): per factor, squared difference or 0 and 1 for labels.
+
+        :param points: shape (n, d)
+        :param point: shape (d,)
+        """
+        difference = points - point
+        squared = np.where(self.is_discrete, difference != 0, difference * difference)
+        return np.asarray(squared.sum(axis=1), dtype=np.float64)
+
+    def is_allowed(self, points: Points, task: str, environment: str,
+                   exclusions: Iterable[Exclusion]) -> npt.NDArray[np.bool_]:
+        """Return for points of shape (n, d) whether no exclusion covers them."""
+        allowed = np.ones(len(points), dtype=bool)
+        for exclusion in exclusions:
+            if (exclusion.task in {None, task} and exclusion.environment in {None, environment}
+                    and set(exclusion.configuration) <= set(self.names)):
+                allowed &= ~self._matches(points, exclusion.configuration)
+        return allowed
+
+    def _matches(self, points: Points, labels: Mapping[str, str]) -> npt.NDArray[np.bool_]:
+        matches = np.ones(len(points), dtype=bool)
+        for name, label in labels.items():
+            k = self.names.index(name)
+            known = self._factors[k].values or ()
+            matches &= points[:, k] == known.index(label) if label in known else False
+        return matches

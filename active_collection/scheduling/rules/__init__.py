@@ -1,0 +1,1 @@
+"""Acquisition rules, one a file."""

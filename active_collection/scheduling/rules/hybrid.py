@@ -1,0 +1,53 @@
+"""The default: uncertainty while the policy is unknown, then what it fails at."""
+from __future__ import annotations
+
+import numpy as np
+
+from active_collection.scheduling.acquisition import Candidates
+from active_collection.scheduling.acquisition import RuleTerm
+from active_collection.scheduling.acquisition import Scores
+from active_collection.scheduling.beliefs import Floats
+from active_collection.scheduling.settings import SchedulerSettings
+
+
+class Hybrid:
+    """
+    A mixture whose weight moves, task by task, from uncertainty to failure.
+
+    With e policy episodes known of a task (discounted) and `transition_episodes` n0, failure
+    weighs m = e / (e + n0) and uncertainty 1 - m: before the policy was tried on a task, its own
+    doubt is all there is; afterwards what it really fails at counts. Uncertainty is relative to
+    the most uncertain task, failure is a Thompson draw; both are 0 to 1. A share epsilon of the
+    decisions is uniform, which keeps every task in sight whatever the beliefs are (epsilon-greedy:
+    Sutton and Barto 2018, section 2.2), and a task that had more than `task_share` of the recent
+    assignments waits, which bounds what one hopeless task can swallow.
+    """
+
+    configurations = 'coverage'
+
+    def __init__(self, settings: SchedulerSettings) -> None:
+        self._settings = settings
+
+    def score(self, candidates: Candidates, random: np.random.Generator) -> Scores:
+        """Return score = ((1 - m) u + m f) * worth, or a draw in a share epsilon of decisions."""
+        explores = random.random() < self._settings.epsilon
+        draws = random.random(len(candidates.task))
+        if explores:
+            return Scores((RuleTerm('exploration', draws, np.ones_like(draws)),))
+        beliefs = candidates.beliefs
+        left = candidates.epistemic_left()
+        uncertainty = left / max(float(left[candidates.task].max()), np.finfo(np.float64).tiny)
+        failure = 1 - random.beta(beliefs.alpha, beliefs.beta)
+        mixture = beliefs.evidence / (beliefs.evidence + self._settings.transition_episodes)
+        worth = candidates.worth(self._settings.cost_weight) * self._open(candidates)
+        task = candidates.task
+        return Scores((
+            RuleTerm('epistemic', uncertainty[task], (1 - mixture[task]) * worth),
+            RuleTerm('failure', failure[task], mixture[task] * worth),
+            RuleTerm('recent_share', candidates.share[task], np.zeros(len(task))),
+        ))
+
+    def _open(self, candidates: Candidates) -> Floats:
+        """Return 1 for the places of tasks under the cap and 0 for others; 1 if all are above."""
+        is_open = candidates.share[candidates.task] < self._settings.task_share
+        return np.where(is_open | ~is_open.any(), 1.0, 0.0)

@@ -1,0 +1,29 @@
+"""Each task in turn, so that all have equally many episodes."""
+from __future__ import annotations
+
+import numpy as np
+
+from active_collection.scheduling.acquisition import Candidates
+from active_collection.scheduling.acquisition import RuleTerm
+from active_collection.scheduling.acquisition import Scores
+from active_collection.scheduling.settings import SchedulerSettings
+
+
+class RoundRobin:
+    """
+    The task with the fewest episodes, those that are out included, comes next.
+
+    Counting what came back, not whose turn it was, gives a task its turn again when its robot
+    has died.
+    """
+
+    configurations = 'random'
+
+    def __init__(self, settings: SchedulerSettings) -> None:
+        del settings
+
+    def score(self, candidates: Candidates, random: np.random.Generator) -> Scores:
+        """Return score = 1 / (1 + n), n the task's episodes that count or are out."""
+        del random
+        counts = (candidates.beliefs.episodes + candidates.pending)[candidates.task]
+        return Scores((RuleTerm('turn', 1 / (1.0 + counts), np.ones(len(counts))),))

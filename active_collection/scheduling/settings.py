@@ -1,0 +1,75 @@
+"""Parameters of the scheduler: one field, one ROS parameter."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic import field_validator
+
+from active_collection.config import Model
+
+
+class SchedulerSettings(Model):
+    """What the scheduler is told at its start; kept in the ledger with every start."""
+
+    space: str = Field(default='', description='scenario space: path of a YAML file')
+    ledger: str = Field(default='~/active_collection/scheduler.sqlite3',
+                        description='ledger: path of an SQLite file, made where it is missing')
+    seed: int = Field(default=0, ge=0, description='same seed, same history: same answers')
+    rule: str = Field(default='hybrid', description='acquisition rule')
+    configuration: Literal['rule', 'coverage', 'random'] = Field(
+        default='rule',
+        description="how object configurations are chosen; 'rule': as the rule has it")
+    policy_share: float = Field(
+        default=0.25, ge=0, le=1,
+        description='share of the assignments that the policy itself acts out, where the task '
+                    "lists 'policy' and there is an ensemble")
+    epsilon: float = Field(
+        default=0.1, ge=0, le=1,
+        description='hybrid: share of the decisions that are made at random')
+    transition_episodes: float = Field(
+        default=10.0, gt=0,
+        description='hybrid: policy episodes of a task after which failure weighs as much as '
+                    'uncertainty')
+    task_share: float = Field(
+        default=0.5, gt=0, le=1,
+        description='hybrid: no task gets more than this share of the recent assignments')
+    share_window: int = Field(default=40, ge=1,
+                              description='hybrid: how many recent assignments that share is of')
+    discount: float = Field(
+        default=0.5, ge=0, le=1,
+        description='what an outcome still weighs after each retraining; 1: never forgotten')
+    cost_weight: float = Field(
+        default=1.0, ge=0, le=1,
+        description='power of the cost (episode, travel, reset) that divides a score; '
+                    '0: cost ignored')
+    reset_cost: float = Field(default=0.0, ge=0,
+                              description='cost of a reset, in the unit of tasks')
+    travel_cost: float = Field(default=0.0, ge=0,
+                               description='cost of one second of travel, in the unit of tasks')
+    candidates: int = Field(
+        default=2048, ge=16, le=65536,
+        description='object configurations of a task among which coverage chooses')
+    lease_s: float = Field(default=30.0, gt=0,
+                           description='a lease without a heartbeat for this long is revoked (s)')
+    longest_lease_s: float = Field(
+        default=3600.0, gt=0, description='no lease lives longer than this, heartbeats or not (s)')
+    attempts: int = Field(
+        default=3, ge=1,
+        description='how often in all a scenario that is handed back is assigned')
+    retry_after_s: float = Field(default=2.0, gt=0,
+                                 description='when a robot that was refused asks again (s)')
+    largest_step_s: float = Field(
+        default=10.0, gt=0,
+        description='time that seems to pass at once: more is a jump of the clock, or the '
+                    'scheduler was suspended, and no lease ends of it (s)')
+    snapshot_events: int = Field(default=1000, ge=1,
+                                 description='events between two snapshots in the ledger')
+    budget_episodes: int = Field(
+        default=0, ge=0, description='stop after this many episodes that count; 0: no limit')
+
+    @field_validator('space', 'ledger')
+    @classmethod
+    def _expand_home(cls, path: str) -> str:
+        return str(Path(path).expanduser()) if path else path

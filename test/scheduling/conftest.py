@@ -1,0 +1,33 @@
+"""Fixtures of the scheduling tests."""
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fleets import SPACE
+from fleets import Fleet
+
+from active_collection.config import parse
+from active_collection.scenario import ScenarioSpace
+from active_collection.scheduling.settings import SchedulerSettings
+
+
+@pytest.fixture
+def space():
+    return parse(SPACE, ScenarioSpace, where='space.yaml')
+
+
+@pytest.fixture
+def fleet(space, tmp_path):
+    """Return a maker of fleets; settings by keyword."""
+    made = []
+
+    def make(the_space=space, **settings):
+        made.append(Fleet(the_space, tmp_path / f'{len(made)}.sqlite3',
+                          SchedulerSettings(**settings)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
