@@ -1,0 +1,291 @@
+"""The simulated robot as a process of its own, over real DDS."""
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from active_collection.bags.fields import FieldPath
+from active_collection.bags.fields import stamp_ns
+
+pytest.importorskip('rclpy')
+if importlib.util.find_spec('metaworld') is None:
+    pytest.skip('Meta-World is not installed', allow_module_level=True)
+
+from action_msgs.msg import GoalStatus
+from active_collection.action import CollectEpisode
+from active_collection.action import SetUpScenario
+from active_collection.msg import Episode
+from active_collection.msg import UncertaintyEstimate
+from geometry_msgs.msg import PoseArray
+from geometry_msgs.msg import PoseStamped
+from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import Image
+from sensor_msgs.msg import JointState
+
+from active_collection.nodes import qos
+from active_collection.nodes.conversions import duration_to_msg
+from active_collection.nodes.conversions import scenario_to_msg
+from active_collection.scenario import Scenario
+
+LIMIT_S = 20.0
+PUSH = Scenario.of('push', 'tabletop', {
+    'object_x': 0.05, 'object_y': 0.65, 'goal_x': -0.05, 'goal_y': 0.85})
+TOPICS = {
+    'joint_states': JointState, 'end_effector_pose': PoseStamped, 'gripper_state': JointState,
+    'object_poses': PoseArray, 'goal_pose': PoseStamped, 'action': JointState,
+    'camera/image_raw': Image, 'camera/camera_info': CameraInfo}
+CAMERA = ('camera/image_raw', 'camera/camera_info')
+
+
+def wait_until(condition, what, limit_s=LIMIT_S):
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, f'not within {limit_s} s: {what}'
+        time.sleep(0.01)
+
+
+@contextmanager
+def running(namespace, environment=None, **parameters):
+    """Start a simulated robot; it does not outlive the block."""
+    given = [part for name, value in parameters.items() for part in ('-p', f'{name}:={value}')]
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'active_collection.nodes.simulated_robot', '--ros-args',
+         '-r', f'__ns:=/{namespace}', *given],
+        stderr=subprocess.PIPE, text=True, cwd='/', env={**os.environ, **(environment or {})})
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def stop(process, number=signal.SIGTERM):
+    process.send_signal(number)
+    _, text = process.communicate(timeout=8)
+    return process.returncode, text
+
+
+@pytest.fixture(scope='module')
+def node(ros):
+    """Give a node of the test, spinning."""
+    node = ros.create_node('bench', namespace='robot_1')
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    spinner = threading.Thread(target=executor.spin, daemon=True)
+    spinner.start()
+    yield node
+    executor.shutdown()
+    spinner.join(timeout=5)
+    node.destroy_node()
+
+
+@pytest.fixture(scope='module')
+def bench(node):
+    """Give a running robot_1: the clients of its actions, and what it publishes."""
+    heard = defaultdict(list)
+    for name, kind in TOPICS.items():
+        node.create_subscription(
+            kind, name, heard[name].append, qos.SENSOR if name in CAMERA else qos.STATE)
+    with running('robot_1', rate_hz=0.0, camera_every=10, camera_size=64, idle_rate_hz=20.0,
+                 policy_timeout_s=1.0) as process:
+        yield clients(node, 'robot_1', heard)
+        status, text = stop(process, signal.SIGINT)
+    assert status == 0 and 'Traceback' not in text, text
+
+
+def clients(node, namespace, heard=None):
+    set_up = ActionClient(node, SetUpScenario, f'/{namespace}/set_up_scenario')
+    collect = ActionClient(node, CollectEpisode, f'/{namespace}/collect_episode')
+    assert set_up.wait_for_server(timeout_sec=30.0) and collect.wait_for_server(timeout_sec=10.0)
+    return SimpleNamespace(node=node, heard=heard, set_up=set_up, collect=collect)
+
+
+def result_of(future, limit_s=LIMIT_S):
+    wait_until(future.done, 'answer of the action server', limit_s)
+    return future.result()
+
+
+def set_up(bench, scenario):
+    goal = result_of(bench.set_up.send_goal_async(
+        SetUpScenario.Goal(scenario=scenario_to_msg(scenario), reset_required=True)))
+    assert goal.accepted
+    return result_of(goal.get_result_async()).result
+
+
+def begin(bench, scenario=PUSH, collector='scripted', time_limit=0.0):
+    goal = result_of(bench.collect.send_goal_async(CollectEpisode.Goal(
+        episode_id='e1', scenario=scenario_to_msg(scenario), collector=collector,
+        time_limit=duration_to_msg(time_limit))))
+    assert goal.accepted
+    return goal
+
+
+def forget(bench):
+    for messages in bench.heard.values():
+        messages.clear()
+
+
+def test_idle_robot_is_heard_before_the_first_scenario(bench):
+    idle = set(TOPICS) - {*CAMERA, 'action'}
+    wait_until(lambda: all(bench.heard[name] for name in idle), 'each state topic')
+
+
+def test_scripted_episode_succeeds_and_every_step_is_heard_with_one_stamp(bench):
+    assert set_up(bench, PUSH).ready
+    wait_until(lambda: bench.heard['object_poses'] and FieldPath.parse(
+        'object_poses.poses[0].position').numbers(bench.heard['object_poses'][-1])[:2]
+        == pytest.approx([0.05, 0.65], abs=1e-3), 'puck where the scenario says')
+    forget(bench)
+
+    answer = result_of(begin(bench).get_result_async())
+
+    assert answer.status == GoalStatus.STATUS_SUCCEEDED
+    assert (answer.result.outcome, answer.result.message) == (
+        Episode.SUCCESS, f'done after {answer.result.steps} steps')
+    wait_until(lambda: len(bench.heard['action']) == answer.result.steps, 'an action a step')
+    stamps = {name: [stamp_ns(m) for m in bench.heard[name]] for name in TOPICS}
+    acted = stamps['action']
+    assert acted == sorted(set(acted))
+    for name in set(TOPICS) - {*CAMERA, 'action'}:
+        wait_until(lambda name=name: set(acted) <= {stamp_ns(m) for m in bench.heard[name]}, name)
+    poses = {stamp_ns(m): m for m in bench.heard['end_effector_pose']}
+    path = FieldPath.parse('end_effector_pose.pose.position')
+    hand = np.array([path.numbers(poses[stamp]) for stamp in acted])
+    assert np.abs(np.diff(hand, axis=0)).max() < 0.03
+    assert np.ptp(hand, axis=0).max() > 0.1
+    commands = np.array([m.position for m in bench.heard['action']])
+    assert commands.shape[1] == 4 and np.abs(commands).max() <= 1.0
+
+
+def test_camera_shows_the_scene(bench):
+    if not bench.node.count_publishers('camera/image_raw'):
+        pytest.skip('no OpenGL library here')
+    forget(bench)
+    wait_until(lambda: bench.heard['camera/image_raw'] and bench.heard['camera/camera_info'],
+               'a picture')
+    image, info = bench.heard['camera/image_raw'][-1], bench.heard['camera/camera_info'][-1]
+    assert (image.height, image.width, image.encoding, image.step) == (64, 64, 'rgb8', 192)
+    assert np.array(image.data).reshape(64, 64, 3).std() > 20
+    assert (info.height, info.width) == (64, 64)
+    assert info.k[0] > 0
+    assert image.header.frame_id == info.header.frame_id == 'camera'
+
+
+def test_second_goal_is_refused_while_one_runs_and_a_cancelled_one_stops(bench):
+    assert set_up(bench, PUSH).ready
+    goal = begin(bench, collector='policy')
+    other = result_of(bench.set_up.send_goal_async(
+        SetUpScenario.Goal(scenario=scenario_to_msg(PUSH))))
+    assert not other.accepted
+    result_of(goal.cancel_goal_async())
+    answer = result_of(goal.get_result_async())
+    assert answer.status == GoalStatus.STATUS_CANCELED
+    assert (answer.result.outcome, answer.result.message) == (Episode.ABORTED, 'cancelled')
+
+
+def test_policy_without_an_answer_is_aborted(bench):
+    assert set_up(bench, PUSH).ready
+    answer = result_of(begin(bench, collector='policy').get_result_async())
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert answer.result.outcome == Episode.ABORTED
+    assert 'no answer within 1 s' in answer.result.message
+
+
+def test_policy_acts_on_the_answer_to_its_own_observation(bench):
+    """Each observation is answered with another action; the robot takes that and no other."""
+    answers = bench.node.create_publisher(UncertaintyEstimate, 'uncertainty/estimate', qos.STATE)
+    given = {}
+
+    def answer(message):
+        action = [0.0, 0.0, float(np.sin(len(given))), 2.0]
+        given[stamp_ns(message)] = action
+        answers.publish(UncertaintyEstimate(header=message.header, action_mean=action))
+
+    subscription = bench.node.create_subscription(PoseStamped, 'goal_pose', answer, qos.STATE)
+    wait_until(answers.get_subscription_count, 'the robot listens')
+    assert set_up(bench, PUSH).ready
+    forget(bench)
+
+    result = result_of(begin(bench, collector='policy', time_limit=1.0).get_result_async())
+
+    assert result.result.outcome == Episode.FAILURE, result.result.message
+    assert result.status == GoalStatus.STATUS_SUCCEEDED
+    wait_until(lambda: len(bench.heard['action']) == result.result.steps, 'an action a step')
+    assert result.result.steps > 10
+    for message in bench.heard['action']:
+        expected = np.clip(given[stamp_ns(message)], -1, 1)
+        assert np.array(message.position) == pytest.approx(expected, abs=1e-6)
+    bench.node.destroy_subscription(subscription)
+    bench.node.destroy_publisher(answers)
+
+
+def test_scenario_that_cannot_be_set_up_says_why(bench):
+    refused = set_up(bench, Scenario.of('push', 'tabletop', {**PUSH.values, 'goal_y': 2.0}))
+    assert not refused.ready
+    assert 'configuration.goal_y: found 2.0, expected 0.825 to 0.9 m' in refused.message
+
+
+@pytest.mark.parametrize(('scenario', 'collector', 'why'), [
+    (PUSH, 'teleoperation', "collector: found 'teleoperation'"),
+    (Scenario.of('reach', 'tabletop', {}), 'scripted', 'expected reach @ tabletop'),
+])
+def test_episode_that_does_not_fit_the_set_up_is_aborted(bench, scenario, collector, why):
+    assert set_up(bench, PUSH).ready
+    answer = result_of(begin(bench, scenario=scenario, collector=collector).get_result_async())
+    assert answer.status == GoalStatus.STATUS_ABORTED
+    assert why in answer.result.message
+
+
+def test_scene_must_be_set_up_for_each_episode(bench):
+    assert set_up(bench, PUSH).ready
+    assert result_of(begin(bench).get_result_async()).result.outcome == Episode.SUCCESS
+    again = result_of(begin(bench).get_result_async()).result
+    assert (again.outcome, again.steps) == (Episode.ABORTED, 0)
+
+
+def test_time_limit_ends_an_episode_as_failure(bench):
+    assert set_up(bench, PUSH).ready
+    answer = result_of(begin(bench, time_limit=0.001).get_result_async())
+    assert answer.result.outcome == Episode.FAILURE
+    assert answer.result.message == 'not done within 0.001 s'
+
+
+def test_unknown_parameter_ends_the_start_with_one_line():
+    with running('robot_9', rate_hz=0.0, rate=50) as process:
+        _, text = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 2
+    assert "found 'rate'" in text and 'rate_hz' in text and len(text.splitlines()) == 1
+
+
+def test_sigterm_in_the_middle_of_an_episode_ends_it_and_the_process_cleanly(node):
+    with running('robot_8', rate_hz=20.0, camera='false') as process:
+        robot = clients(node, 'robot_8')
+        assert set_up(robot, PUSH).ready
+        begin(robot)
+        started_s = time.monotonic()
+        status, text = stop(process)
+    assert (status, text) == (0, '')
+    assert time.monotonic() - started_s < 5.0
+
+
+def test_robot_without_opengl_says_so_in_one_line_and_works(node):
+    with running('robot_7', {'MUJOCO_GL': 'disable'}, rate_hz=0.0) as process:
+        robot = clients(node, 'robot_7')
+        assert set_up(robot, PUSH).ready
+        assert result_of(begin(robot).get_result_async()).result.outcome == Episode.SUCCESS
+        status, text = stop(process)
+    assert status == 0
+    assert len(text.splitlines()) == 1 and "no camera: MUJOCO_GL is 'disable'" in text
