@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-DISTRO ?= kilted
+DISTRO ?= $(or $(ROS_DISTRO),kilted)
 PYTHON ?= python3
 ARGS ?=
 export DISTRO

@@ -122,7 +122,7 @@ def make(target: Path, release: str) -> None:
     run(sys.executable, '-m', 'venv', *(['--system-site-packages'] if sourced else []), target)
     pip: list[str | Path] = [
         target / 'bin' / 'python', '-m', 'pip', '--disable-pip-version-check', 'install',
-        '--quiet', '--progress-bar', 'off']
+        '-qq', '--progress-bar', 'off']
     listed = target / 'requirements.txt'
     listed.write_text('\n'.join(pins) + '\n')
     # torch goes first and alone: its extra index must not be asked for anything else.
@@ -141,12 +141,13 @@ def main() -> int:
                         help=f'ROS 2 release: {", ".join(RELEASES)}')
     arguments = parser.parse_args()
     try:
-        if arguments.distro not in RELEASES:
+        if arguments.distro not in RELEASES and sourced_release() is None:
             raise EnvironmentMakingError(
                 f'DISTRO: found {arguments.distro!r}, expected one of {", ".join(RELEASES)}')
-        if not (3, 10) <= sys.version_info[:2] <= (3, 14):
+        if not (3, 10) <= sys.version_info[:2] <= (3, 13):
             raise EnvironmentMakingError(
-                f'Python: found {platform.python_version()}, expected 3.10 to 3.14')
+                f'Python: found {platform.python_version()}, expected 3.10 to 3.13 '
+                '(make PYTHON=python3.12 chooses one)')
         make(arguments.target.resolve(), arguments.distro)
     except EnvironmentMakingError as error:
         print(f'environment: {error}', file=sys.stderr)

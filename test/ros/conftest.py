@@ -6,7 +6,7 @@ import pytest
 # Before rclpy is imported; child processes inherit it. Linux leaves domains 1 to 101 free of its
 # ephemeral ports.
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
-os.environ['ROS_LOCALHOST_ONLY'] = '1'
+os.environ.pop('ROS_LOCALHOST_ONLY', None)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.setdefault('RCUTILS_COLORIZED_OUTPUT', '0')
 
