@@ -67,6 +67,11 @@ def together(evaluation: Evaluation) -> TaskEvaluation:
                           mean(r.epistemic for r in results))
 
 
+def after_round(number: int) -> str:
+    """Return when a policy was trained: round 0 is the bootstrap."""
+    return f'after round {number}' if number else 'after the bootstrap'
+
+
 def ordered(data: ReportData) -> list[Evaluation]:
     """Return the evaluations by round; of several in one round the last."""
     return list({e.round: e for e in sorted(data.evaluations, key=lambda e: e.round)}.values())
@@ -95,7 +100,7 @@ def _conclusion(evaluations: Sequence[Evaluation], names: Sequence[str]) -> str:
     first, last = together(evaluations[0]), together(evaluations[-1])
     said = f'{percent(last.successes / last.episodes)} of {last.episodes} held-out trials succeed'
     if len(evaluations) == 1:
-        return f'{said} after round {evaluations[0].round}.'
+        return f'{said} {after_round(evaluations[0].round)}.'
     before, after = first.successes / first.episodes, last.successes / last.episodes
     word = 'up' if after > before else 'down' if after < before else 'as'
     apart = wilson(first.successes, first.episodes)[1] < wilson(last.successes, last.episodes)[0]
@@ -108,8 +113,8 @@ def _conclusion(evaluations: Sequence[Evaluation], names: Sequence[str]) -> str:
     best = max(changes, key=lambda name: changes[name], default='')
     gain = (f' {best} gained most (+{100 * changes[best]:.0f} points).'
             if best and changes[best] > 0 and len(changes) > 1 else '')
-    return (f'{said} after round {evaluations[-1].round}, {word} from {percent(before)} after '
-            f'round {evaluations[0].round}{sure}.{gain}')
+    return (f'{said} {after_round(evaluations[-1].round)}, {word} from {percent(before)} '
+            f'{after_round(evaluations[0].round)}{sure}.{gain}')
 
 
 def _panel(name: str, rounds: Sequence[int], results: Sequence[TaskEvaluation | None],
@@ -168,7 +173,7 @@ def _success(known: Sequence[tuple[int, TaskEvaluation]], places: Sequence[float
         low, high = wilson(result.successes, result.episodes)
         parts.append(tag('line', x1=x, x2=x, y1=height(low), y2=height(high), class_='interval'))
         parts.append(tag('circle', cx=x, cy=y, r=3.6, class_='dot success', data_tip=tip(
-            f'{name}, round {rounds[index]}',
+            f'{name} {after_round(rounds[index])}',
             f'{result.successes} of {result.episodes} trials succeed: '
             f'{percent(result.successes / result.episodes)}',
             f'95 % interval {percent_interval(low, high)}')))
@@ -186,7 +191,7 @@ def _epistemic(known: Sequence[tuple[int, TaskEvaluation]], places: Sequence[flo
     line = [(x, y) for x, y, _, _ in points]
     parts = [tag('path', d=path(line), class_='line epistemic')] if len(line) > 1 else []
     parts += [tag('circle', cx=x, cy=y, r=3.2, class_='dot epistemic', data_tip=tip(
-        f'{name}, round {rounds[i]}', f'epistemic uncertainty {figure(r.epistemic, 2)}'))
+        f'{name} {after_round(rounds[i])}', f'epistemic uncertainty {figure(r.epistemic, 2)}'))
         for x, y, i, r in points]
     if points:
         x, y, _, result = points[-1]

@@ -5,6 +5,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,6 @@ def render(data: ReportData) -> str:
         raise ReportError(
             data.source, found='nothing to report',
             expected='a ledger, episodes, evaluations, a pool or a round')
-    environment = Environment(
-        loader=FileSystemLoader(HERE, encoding='utf-8'), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, undefined=StrictUndefined, finalize=_finalize)
-    environment.filters.update(count=count, decimal=decimal, duration=duration, figure=figure,
-                               moment=moment, percent=percent)
-    environment.globals.update(round_name=collection.round_name)
     shown, absent = [], []
     for section in SECTIONS:
         view = section.build(data)
@@ -90,7 +85,7 @@ def render(data: ReportData) -> str:
             shown.append((section, view))
     script, style = _own('page.js'), _own('page.css')
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')
-    return environment.get_template('page.html').render(
+    return _environment().get_template('page.html').render(
         data=data, lines=summary.build(data), shown=shown, absent=absent, script=script,
         style=style, script_hash=digest)
 
@@ -108,6 +103,18 @@ def write_report(data: ReportData, path: Path) -> None:
     except OSError as error:
         raise ReportError(path, found=error.strerror or error, expected='a writable file'
                           ) from error
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE, encoding='utf-8'), autoescape=True, trim_blocks=True,
+        lstrip_blocks=True, undefined=StrictUndefined, finalize=_finalize)
+    environment.filters.update(count=count, decimal=decimal, duration=duration, figure=figure,
+                               moment=moment, percent=percent)
+    environment.globals.update(
+        after_round=learning.after_round, round_name=collection.round_name)
+    return environment
 
 
 def _own(name: str) -> Markup:

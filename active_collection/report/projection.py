@@ -6,6 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+#: Vectors that are iterated for the two that are wanted.
+BLOCK = 16
+ITERATIONS = 24
+
 
 @dataclass(frozen=True, slots=True)
 class Projection:
@@ -39,8 +43,7 @@ def project(embeddings: npt.NDArray[np.floating]) -> Projection:
     # scaled first, so that squares of float16-sized and of huge embeddings stay finite
     centred = kept - kept.mean(axis=0)
     centred /= np.abs(centred).max() or 1.0
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, ::-1][:, :2]
+    axes = _axes(centred)
     largest = np.abs(axes).argmax(axis=0)
     axes = axes * np.where(axes[largest, range(axes.shape[1])] < 0, -1.0, 1.0)
     flat = np.zeros((len(kept), 2))
@@ -49,3 +52,20 @@ def project(embeddings: npt.NDArray[np.floating]) -> Projection:
     total = float((centred ** 2).sum())
     shares = (flat ** 2).sum(axis=0) / total if total > 0 else np.zeros(2)
     return Projection(points, (float(shares[0]), float(shares[1])))
+
+
+def _axes(centred: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """
+    Return the directions of largest variance, (D, at most 2), the largest first.
+
+    Subspace iteration (Halko, Martinsson and Tropp, 2011, algorithm 4.4): an eigendecomposition of
+    a thousand dimensions takes seconds. The start depends on D alone.
+    """
+    dimension = centred.shape[1]
+    basis = np.eye(dimension)
+    if dimension > BLOCK:
+        basis = np.random.default_rng(0).normal(size=(dimension, BLOCK))
+        for _ in range(ITERATIONS):
+            basis, _ = np.linalg.qr(centred.T @ (centred @ basis))
+    _, _, rotation = np.linalg.svd(centred @ basis, full_matrices=False)
+    return np.asarray(basis @ rotation[:2].T)

@@ -221,6 +221,15 @@ def test_projection_finds_the_plane_that_the_points_lie_in():
     np.testing.assert_allclose(shown / shown.max(), distances / distances.max(), atol=1e-9)
 
 
+def test_projection_of_many_dimensions_is_the_exact_one():
+    random = np.random.default_rng(2)
+    data = random.normal(size=(300, 900)) * np.linspace(3, 1, 900)
+    centred = data - data.mean(axis=0)
+    exact = np.linalg.svd(centred, full_matrices=False)[1][:2] ** 2 / (centred ** 2).sum()
+
+    assert project(data).explained == pytest.approx(exact, rel=0.02)
+
+
 def test_projection_does_not_depend_on_the_order_of_rows():
     random = np.random.default_rng(1)
     data, order = random.normal(size=(50, 8)), random.permutation(50)

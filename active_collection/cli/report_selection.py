@@ -1,0 +1,228 @@
+"""What the report shows of selection: from the pool, a round and the bags' own pictures."""
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+from active_collection.errors import ActiveCollectionError
+from active_collection.errors import ReportError
+
+if TYPE_CHECKING:
+    from active_collection.bags.reader import Message
+    from active_collection.report import data as report
+    from active_collection.selection.pool import Pool
+
+SELECTION = 'selection.parquet'
+MANIFEST = 'manifest.json'
+#: What a selection has at least.
+COLUMNS = ('unit_id', 'order')
+#: Units that the map takes from the pool, besides the picks.
+SAMPLE = 4000
+
+Warn = Callable[[str], None]
+
+
+def newest_round(data: Path) -> Path | None:
+    """Return the highest-numbered round below a data directory that has a selection."""
+    found = [path.parent for path in data.glob(f'rounds/*/{SELECTION}')
+             if path.parent.name.isdigit()]
+    return max(found, key=lambda path: int(path.name), default=None)
+
+
+def read_selection(directory: Path, pool: Pool | None) -> report.Selection:
+    """
+    Read a round's selection; the picks have no picture yet.
+
+    :param pool: what knows their bag, topic and time
+    :raises ReportError: where the round cannot be read
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from active_collection.report.data import Pick
+    from active_collection.report.data import Selection
+    from active_collection.report.data import Unit
+
+    path = directory / SELECTION
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ReportError(path, found=f'{type(error).__name__}: {error}',
+                          expected='a selection (`active-collection select` makes one)'
+                          ) from error
+    missing = [name for name in COLUMNS if rows and name not in rows[0]]
+    if missing:
+        raise ReportError(path, found=f'no column {", ".join(missing)}',
+                          expected=f'columns {", ".join(COLUMNS)}')
+    manifest = _manifest(directory / MANIFEST)
+    known = _units(pool, (str(row['unit_id']) for row in rows)) if pool is not None else {}
+    rows.sort(key=lambda row: int(row['order']))
+    picks = tuple(
+        Pick(known.get(str(row['unit_id'])) or Unit(
+                str(row['unit_id']), str(row.get('bag', '')), str(row.get('topic', '')),
+                int(row.get('stamp_ns') or 0), str(row.get('task', ''))),
+             number, _number(row.get('score')), str(row.get('reason') or ''))
+        for number, row in enumerate(rows, 1))
+    seed = manifest.get('seed')
+    counts = {str(name): int(value) for name, value in _counts(manifest).items()
+              if isinstance(value, int) and not isinstance(value, bool)}
+    strategy = str(manifest.get('strategy') or (rows[0].get('strategy', '') if rows else ''))
+    return Selection(int(directory.name) if directory.name.isdigit() else 0, strategy, picks,
+                     seed if isinstance(seed, int) else None, _made_ns(manifest), counts)
+
+
+def read_pool(pool: Pool, picked: Iterable[str]) -> report.Pool:
+    """
+    Return a sample of a pool with all picks in it, and its bags.
+
+    :param picked: the picks' unit ids
+    """
+    import numpy as np
+
+    from active_collection.report.data import Pool as Sampled
+
+    wanted = set(picked)
+    names = pool.texts('unit_id')
+    chosen = {index for index, name in enumerate(names) if name in wanted}
+    chosen |= {int(index) for index in np.linspace(0, len(names) - 1, min(len(names), SAMPLE))}
+    rows = sorted(chosen)
+    units = _at(pool, rows)
+    embeddings = pool.embeddings[pool.numbers('embedding_row')[rows]] if rows else np.empty((0, 0))
+    touched = {unit.bag for unit in units if unit.unit_id in wanted}
+    return Sampled(len(names), tuple(units), np.asarray(embeddings, np.float32),
+                   pool.description.extractor, tuple(_bags(pool, touched)))
+
+
+def with_pictures(selection: report.Selection, pool: Pool, warn: Warn,
+                  update: Callable[[int, int, str], None]) -> report.Selection:
+    """
+    Return a selection with the pictures that its bags still have.
+
+    :param warn: told of each bag and each picture that cannot be read
+    :param update: told (done, of how many, note)
+    """
+    import numpy as np
+
+    from active_collection.bags.images import to_rgb
+    from active_collection.report.pictures import budget
+    from active_collection.report.pictures import thumbnail
+
+    rows = {name: row for row, name in enumerate(pool.texts('unit_id'))}
+    known = [pick for pick in selection.picks if pick.unit.unit_id in rows]
+    by_bag: dict[str, list[report.Pick]] = {}
+    for pick in known:
+        by_bag.setdefault(pick.unit.bag, []).append(pick)
+    received, sequence = pool.numbers('receive_ns'), pool.numbers('sequence')
+    limit = budget(len(selection.picks))
+    pictures: dict[str, bytes] = {}
+    for done, (bag, picks) in enumerate(by_bag.items()):
+        update(done, len(by_bag), f'{len(pictures)} pictures')
+        wanted = {}
+        for pick in picks:
+            row = rows[pick.unit.unit_id]
+            wanted[pick.unit.topic, int(received[row]), int(sequence[row])] = pick.unit.unit_id
+        try:
+            for unit_id, where, message in _messages(pool.bag_path(bag), wanted):
+                try:
+                    frame = to_rgb(message.decode(), where=where)
+                    pictures[unit_id] = thumbnail(np.asarray(frame, np.uint8), limit=limit)
+                except (ActiveCollectionError, ValueError) as error:
+                    warn(str(error))
+        except ActiveCollectionError as error:
+            warn(str(error))
+    update(len(by_bag), len(by_bag), f'{len(pictures)} pictures')
+    return replace(selection, picks=tuple(
+        replace(pick, picture=pictures.get(pick.unit.unit_id, b'')) for pick in selection.picks))
+
+
+def _messages(path: Path, wanted: Mapping[tuple[str, int, int], str]
+              ) -> Iterator[tuple[str, str, Message]]:
+    """
+    Give (unit id, place for error messages, message) of wanted messages of a bag.
+
+    :param wanted: (topic, receive_ns, sequence) to unit id
+    """
+    from active_collection.bags.reader import open_bag
+
+    with open_bag(path) as bag:
+        for (topic, receive_ns, sequence), unit_id in sorted(wanted.items()):
+            for message in bag.messages([topic], start_ns=receive_ns, stop_ns=receive_ns + 1):
+                if message.sequence == sequence:
+                    yield unit_id, f'{path}: {topic} at {receive_ns} ns', message
+                    break
+
+
+def _units(pool: Pool, unit_ids: Iterable[str]) -> dict[str, report.Unit]:
+    wanted = set(unit_ids)
+    rows = [row for row, name in enumerate(pool.texts('unit_id')) if name in wanted]
+    return {unit.unit_id: unit for unit in _at(pool, rows)}
+
+
+def _at(pool: Pool, rows: list[int]) -> list[report.Unit]:
+    """Return the units of some rows of the index."""
+    from active_collection.report.data import Unit
+
+    return [Unit(
+        row['unit_id'], row['bag'], row['topic'], row['stamp_ns'], row['task'] or '',
+        row['environment'] or '', row['outcome'] or '', row['episode_id'] or '',
+        _number(row['epistemic']), _number(row['novelty']))
+        for row in pool.units.take(rows).to_pylist()]
+
+
+def _bags(pool: Pool, touched: set[str]) -> Iterable[report.BagTimeline]:
+    """Give each bag with its span; the uncertainty over time only of those with picks."""
+    import numpy as np
+
+    from active_collection.report.data import BagTimeline
+
+    codes, stamps = pool.codes('bag'), pool.numbers('stamp_ns')
+    epistemic = pool.numbers('epistemic').astype(np.float64)
+    order = np.lexsort((stamps, codes))
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    first = pool.units.select(['bag', 'task', 'outcome']).take(order[starts]).to_pylist()
+    for row, members in zip(first, np.split(order, starts[1:]), strict=True):
+        own = members if row['bag'] in touched else members[:0]
+        yield BagTimeline(row['bag'], int(stamps[members[0]]), int(stamps[members[-1]]),
+                          len(members), row['task'] or '', row['outcome'] or '',
+                          stamps[own].astype(np.int64), epistemic[own])
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """Return what a manifest says; nothing where it is missing."""
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise ReportError(path, found=f'{type(error).__name__}: {error}', expected='JSON'
+                          ) from error
+    if not isinstance(content, dict):
+        raise ReportError(path, found=type(content).__name__, expected='a JSON object')
+    return content
+
+
+def _counts(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    counts = manifest.get('counts')
+    return counts if isinstance(counts, dict) else {}
+
+
+def _made_ns(manifest: Mapping[str, Any]) -> int:
+    from datetime import datetime
+
+    try:
+        return int(datetime.fromisoformat(str(manifest.get('time'))).timestamp()) * 10**9
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _number(value: Any) -> float:
+    """Return a number; NaN where there is none."""
+    return float(value) if isinstance(value, (int, float)) else math.nan
