@@ -21,7 +21,10 @@ def generate_launch_description():
             executable='scheduler',
             parameters=[
                 PathJoinSubstitution([LaunchConfiguration('config'), 'scheduler.yaml']),
-                {'data': LaunchConfiguration('data'), 'space': LaunchConfiguration('space')},
+                {
+                    'ledger': [LaunchConfiguration('data'), '/scheduler.sqlite3'],
+                    'space': LaunchConfiguration('space'),
+                },
             ],
             output='screen',
         ),

@@ -26,7 +26,7 @@ def generate_launch_description():
             'scheduler', default_value='/scheduler', description="the scheduler's full name"),
     ]
     overrides = {
-        'recorder': {'data': LaunchConfiguration('data')},
+        'recorder': {'data_directory': LaunchConfiguration('data')},
         'uncertainty': {'ensembles': LaunchConfiguration('ensembles')},
         'agent': {'scheduler': LaunchConfiguration('scheduler')},
     }

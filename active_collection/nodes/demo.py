@@ -35,12 +35,13 @@ from active_collection.simulation.demo_options import DemoOptions
 from active_collection.simulation.demo_options import parse
 from active_collection.simulation.demo_options import scenario_space
 from active_collection.simulation.demo_summary import summary
+from active_collection.uncertainty.ensemble_files import newest as newest_ensemble
 
 #: Nodes of one robot; the scheduler is started beside them.
 ROBOT_NODES = ('simulated_robot', 'recorder', 'uncertainty', 'agent')
 #: A demonstration takes seconds: a fleet that finishes none for this long is stuck (s).
 STALL_S = 120.0
-FREE_BYTES = 2 * 1024**3
+FREE_BYTES = 3 * 1024**3
 
 console = Console(stderr=True, highlight=False)
 
@@ -93,12 +94,10 @@ class Demo:
             processes.start('scheduler', self._node('scheduler', '', {
                 'space': self._space, 'ledger': self._data / 'scheduler.sqlite3',
                 'seed': options.seed, 'rule': options.rule}))
-            for number, robot in enumerate(options.robot_names):
+            for robot in options.robot_names:
                 overrides: dict[str, dict[str, object]] = {
-                    'simulated_robot': {
-                        'rate_hz': options.rate, 'camera': options.camera,
-                        'seed': options.seed + number, 'space': self._space},
-                    'recorder': {'data': self._data},
+                    'simulated_robot': {'rate_hz': options.rate, 'camera': options.camera},
+                    'recorder': {'data_directory': self._data},
                     'uncertainty': {'ensembles': self._ensembles},
                     'agent': {},
                 }
@@ -159,7 +158,10 @@ class Demo:
             self._share / 'config' / 'observation_metaworld.yaml',
             '--config', self._share / 'config' / 'training.yaml', '--out', self._ensembles,
             '--members', options.members, '--seed', options.seed)
-        newest = max(path for path in self._ensembles.iterdir() if path.is_dir())
+        newest = newest_ensemble(self._ensembles)
+        if newest is None:
+            raise ProcessFailedError(
+                str(self._ensembles), found='no ensemble', expected='one that was just trained')
         self._command(
             'evaluate', '--ensemble', newest, '--space', self._space,
             '--episodes', options.evaluations, '--seed', options.seed, '--round', number,
