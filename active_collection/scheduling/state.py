@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy.special import betaincinv
 
 from active_collection.scheduling.beliefs import Floats
 from active_collection.scheduling.books import Books
@@ -49,8 +49,8 @@ def task_states(books: Books, probabilities: Floats, *, now_ns: int) -> tuple[Ta
     :param probabilities: of each task to be assigned next, shape (T,)
     """
     arrays = books.beliefs.arrays()
-    low = stats.beta.ppf(LOW, arrays.alpha, arrays.beta)
-    high = stats.beta.ppf(HIGH, arrays.alpha, arrays.beta)
+    low = betaincinv(arrays.alpha, arrays.beta, LOW)
+    high = betaincinv(arrays.alpha, arrays.beta, HIGH)
     orders = books.steering.standing(now_ns)
     states = []
     for k, name in enumerate(books.space.tasks):

@@ -1,0 +1,198 @@
+"""The node `scheduler`: leases scenarios to robots and learns from the episodes they publish."""
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from rclpy.node import Node
+from std_srvs.srv import Trigger
+
+from active_collection.config import load
+from active_collection.episode import EpisodeRecord
+from active_collection.errors import ActiveCollectionError
+from active_collection.errors import ConfigError
+from active_collection.errors import SchedulingError
+from active_collection.msg import Episode
+from active_collection.msg import RobotStatus
+from active_collection.msg import SchedulerState
+from active_collection.nodes import assignments
+from active_collection.nodes import conversions
+from active_collection.nodes import qos
+from active_collection.nodes.parameters import declare
+from active_collection.nodes.run import run
+from active_collection.scenario import ScenarioSpace
+from active_collection.scheduling.ledger import Ledger
+from active_collection.scheduling.scheduler import Counted
+from active_collection.scheduling.scheduler import Grant
+from active_collection.scheduling.scheduler import Scheduler
+from active_collection.scheduling.settings import SchedulerSettings
+from active_collection.srv import ReleaseAssignment
+from active_collection.srv import RequestAssignment
+from active_collection.srv import SteerScenario
+
+TICK_PERIOD_S = 1.0
+#: Changes are published no sooner than this after the last (s).
+STATE_PERIOD_S = 0.5
+EPISODE_TYPE = 'active_collection/msg/Episode'
+STATUS_TYPE = 'active_collection/msg/RobotStatus'
+
+
+class SchedulerNode(Node):
+    """Services, topics and timers around a Scheduler. One thread."""
+
+    def __init__(self) -> None:
+        super().__init__('scheduler', automatically_declare_parameters_from_overrides=True)
+        settings = declare(self, SchedulerSettings)
+        if not settings.space:
+            raise ConfigError('parameter space', found='nothing',
+                              expected='the path of a scenario space')
+        self._space = load(settings.space, ScenarioSpace)
+        self._ledger = Ledger(settings.ledger)
+        try:
+            self._scheduler = Scheduler(
+                self._space, settings, self._ledger, now_ns=self._now_ns())
+        except BaseException:
+            self._ledger.close()
+            raise
+        self._followed: dict[str, Any] = {}
+        self._unwritten: dict[str, EpisodeRecord] = {}
+        self._published = -1
+        self._state = self.create_publisher(SchedulerState, '~/state', qos.LATCHED)
+        self._serve()
+        self.create_timer(TICK_PERIOD_S, self._tick)
+        self.create_timer(STATE_PERIOD_S, self._publish_change)
+        self._discover()
+        self._publish()
+
+    def close(self) -> None:
+        """Close the ledger; the leases live on in it."""
+        self._ledger.close()
+
+    def _serve(self) -> None:
+        for kind, name, callback in (
+                (RequestAssignment, 'request_assignment', self._on_request),
+                (ReleaseAssignment, 'release_assignment', self._on_release),
+                (SteerScenario, 'steer_scenario', self._on_steer),
+                (Trigger, 'pause', partial(self._on_mode, self._scheduler.pause)),
+                (Trigger, 'resume', partial(self._on_mode, self._scheduler.resume)),
+                (Trigger, 'drain', partial(self._on_mode, self._scheduler.drain))):
+            self.create_service(kind, f'~/{name}', callback)
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
+    def _on_request(self, request: RequestAssignment.Request,
+                    response: RequestAssignment.Response) -> RequestAssignment.Response:
+        answer = self._scheduler.request(
+            assignments.request_from_msg(request), self._now_ns())
+        if isinstance(answer, Grant):
+            response.code = response.GRANTED
+            response.assignment = assignments.grant_to_msg(answer, self._space)
+        else:
+            response.code = getattr(response, answer.code.name)
+            response.message = answer.message
+            response.retry_after = conversions.duration_to_msg(answer.retry_after_s)
+        return response
+
+    def _on_release(self, request: ReleaseAssignment.Request,
+                    response: ReleaseAssignment.Response) -> ReleaseAssignment.Response:
+        released = self._scheduler.release(
+            request.assignment_id, robot=request.robot, reason=request.reason,
+            retry=request.retry, now_ns=self._now_ns())
+        self.get_logger().info(
+            f'{request.robot!r} hands back {request.assignment_id!r}: {released.value} '
+            f'({request.reason})')
+        response.code = getattr(response, released.name)
+        response.message = released.value
+        return response
+
+    def _on_steer(self, request: SteerScenario.Request,
+                  response: SteerScenario.Response) -> SteerScenario.Response:
+        order = assignments.order_from_msg(request, now_ns=self._now_ns())
+        if order is None:
+            response.message = f'command: found {request.command}, expected PIN, BAN, BOOST, CLEAR'
+            return response
+        try:
+            response.message = self._scheduler.steer(order, self._now_ns())
+            response.accepted = True
+        except ActiveCollectionError as error:
+            response.message = str(error)
+        return response
+
+    def _on_mode(self, change: Any, request: Trigger.Request,
+                 response: Trigger.Response) -> Trigger.Response:
+        del request
+        try:
+            change(self._now_ns())
+            response.success = True
+            response.message = self._scheduler.books.mode
+        except SchedulingError as error:
+            response.message = str(error)
+        self._publish_change()
+        return response
+
+    def _on_episode(self, robot: str, message: Episode) -> None:
+        """Count an episode. Whose it is, the topic says that it came on."""
+        if message.state != Episode.CLOSED:
+            return
+        message.robot = robot
+        try:
+            record = conversions.episode_from_msg(message)
+        except ActiveCollectionError as error:
+            self.get_logger().warning(f'{robot}: an episode that is not valid: {error}')
+            return
+        self._count(record)
+
+    def _count(self, record: EpisodeRecord) -> None:
+        """Count an episode, or keep it for the next tick where the ledger cannot be written."""
+        try:
+            counted = self._scheduler.finished(record, self._now_ns())
+        except SchedulingError as error:
+            self.get_logger().error(f'{record.episode_id} is not counted yet: {error}')
+            self._unwritten[f'{record.episode_id}/{record.revision}'] = record
+            return
+        self._unwritten.pop(f'{record.episode_id}/{record.revision}', None)
+        if counted is not Counted.DUPLICATE:
+            self.get_logger().info(
+                f'{record.episode_id}: {counted.value}, {record.outcome.value}, {record.scenario}')
+
+    def _on_status(self, robot: str, message: RobotStatus) -> None:
+        self._scheduler.heartbeat(robot, message.assignment_id, self._now_ns())
+
+    def _tick(self) -> None:
+        for record in list(self._unwritten.values()):
+            self._count(record)
+        try:
+            self._scheduler.tick(self._now_ns())
+        except SchedulingError as error:
+            self.get_logger().error(str(error))
+        self._discover()
+        self._publish()
+
+    def _discover(self) -> None:
+        """Subscribe to the episodes and heartbeats of every robot in the graph."""
+        for topic, types in self.get_topic_names_and_types():
+            robot, _, name = topic.strip('/').rpartition('/')
+            if topic in self._followed:
+                continue
+            if name == 'episodes' and EPISODE_TYPE in types:
+                self._followed[topic] = self.create_subscription(
+                    Episode, topic, partial(self._on_episode, robot), qos.EPISODES)
+            elif name == 'robot_status' and STATUS_TYPE in types:
+                self._followed[topic] = self.create_subscription(
+                    RobotStatus, topic, partial(self._on_status, robot), qos.HEARTBEAT)
+
+    def _publish_change(self) -> None:
+        if self._scheduler.books.sequence != self._published:
+            self._publish()
+
+    def _publish(self) -> None:
+        self._published = self._scheduler.books.sequence
+        now = self.get_clock().now()
+        self._state.publish(assignments.state_to_msg(
+            self._scheduler.state(int(now.nanoseconds)), self._space, now))
+
+
+def main() -> int:
+    """Run the node and return the exit status."""
+    return run(SchedulerNode)
