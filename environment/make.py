@@ -125,8 +125,9 @@ def make(target: Path, release: str) -> None:
         '-qq', '--progress-bar', 'off']
     listed = target / 'requirements.txt'
     listed.write_text('\n'.join(pins) + '\n')
-    # torch goes first and alone: its extra index must not be asked for anything else.
-    run(*pip, '--constraint', listed, 'setuptools', 'wheel', 'numpy')
+    # The pip that comes with Python 3.10 takes many minutes to resolve what follows.
+    run(*pip, '--constraint', listed, 'pip', 'setuptools', 'wheel', 'numpy')
+    # torch goes alone: its extra index must not be asked for anything else.
     run(*pip, '--constraint', listed, *torch_options(), 'torch')
     run(*pip, '--requirement', listed)
     if not sourced:
