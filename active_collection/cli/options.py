@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 from active_collection.errors import ConfigError
 
@@ -34,3 +35,18 @@ def positive(value: float, name: str, *, zero: bool = False) -> float:
         raise ConfigError(name, found=value, expected='a number of at least 0' if zero
                           else 'a number greater than 0')
     return value
+
+
+def lines(path: Path | None) -> list[str]:
+    """
+    Return the lines of a file that are not empty; none without a file.
+
+    :raises ConfigError: where it cannot be read
+    """
+    if path is None:
+        return []
+    try:
+        content = path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(path, found=str(error), expected='a text file') from error
+    return [line.strip() for line in content.splitlines() if line.strip()]

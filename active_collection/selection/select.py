@@ -1,0 +1,156 @@
+"""Choose a batch of units from a pool."""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+import numpy as np
+
+from active_collection.errors import ConfigError
+from active_collection.errors import SelectionError
+from active_collection.registry import unknown
+from active_collection.selection.batch import Batch
+from active_collection.selection.batch import Limits
+from active_collection.selection.batch import Pick
+from active_collection.selection.pool import Pool
+from active_collection.selection.strategies import STRATEGIES
+from active_collection.selection.strategies import QueryStrategy
+from active_collection.selection.units import Embeddings
+from active_collection.selection.units import Units
+
+#: Columns of the index by which quotas and strata may be named, and what they are made of.
+STRATA = {'bag': ('bag',), 'camera': ('bag', 'topic'), 'scenario': ('scenario',),
+          'task': ('task',), 'environment': ('environment',), 'outcome': ('outcome',),
+          'robot': ('robot',)}
+
+
+@dataclass(frozen=True)
+class Query:
+    """
+    What is asked of the pool.
+
+    :param count: units wanted
+    :param strategy: name of the query strategy
+    :param options: the strategy's, as text
+    :param seed: of all randomness
+    :param include: unit ids that are taken first, whatever the strategy says
+    :param exclude: unit ids that are never taken
+    :param labelled: unit ids that have a label, or were chosen in an earlier round: not taken,
+        but known to the strategy
+    :param darkest: units with a mean brightness below this or above 1 minus this are not taken
+    """
+
+    count: int
+    strategy: str = 'hybrid'
+    options: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    limits: Limits = field(default_factory=Limits)
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    labelled: Sequence[str] = ()
+    darkest: float = 0.02
+
+
+@dataclass(frozen=True)
+class Selection:
+    """
+    What was chosen.
+
+    :param picks: in the order in which they should be labelled
+    :param available: units that were left to choose from when the batch was full
+    :param duplicates: units ruled out because they look like a pick
+    """
+
+    picks: tuple[Pick, ...]
+    available: int
+    duplicates: int
+
+
+def select(pool: Pool, query: Query) -> Selection:
+    """
+    Choose units: same pool, same query, same picks.
+
+    :raises ConfigError: where strategy, option or quota is unknown or out of range
+    :raises SelectionError: where nothing can be chosen, an id is unknown, or the pool lacks what
+        the strategy needs
+    """
+    if query.count < 1:
+        raise ConfigError('count', found=query.count, expected='at least 1')
+    chosen_strategy = strategy(query.strategy, query.options)
+    numbers = {name: number for number, name in enumerate(pool.texts('unit_id'))}
+    labelled = _mask(query.labelled, numbers, strict=False)
+    exclude = _mask(query.exclude, numbers, strict=True)
+    units = units_of(pool, labelled)
+    exposure = pool.numbers('exposure')
+    lit = (exposure >= query.darkest) & (exposure <= 1.0 - query.darkest)
+    batch = Batch(units, query.count, candidates=lit & ~labelled & ~exclude, limits=query.limits,
+                  hashes=pool.numbers('hash'))
+    for number in np.flatnonzero(labelled):
+        batch.keep_away_from(int(number))
+    _take_included(batch, query.include, numbers)
+    if batch.is_full and not batch.picks:
+        raise SelectionError(
+            pool.directory, found=f'{len(pool)} units, {int(labelled.sum())} of them labelled, '
+            f'{int((~lit).sum())} too dark or too bright', expected='some that may be chosen')
+    chosen_strategy.fill(units, batch, np.random.default_rng(query.seed))
+    return Selection(tuple(batch.picks), int(batch.available.sum()), batch.duplicates)
+
+
+def units_of(pool: Pool, labelled: np.ndarray[Any, np.dtype[np.bool_]]) -> Units:
+    """
+    Return the pool as query strategies see it.
+
+    :param labelled: bool (N,)
+    """
+    return Units(
+        embeddings=Embeddings(pool.embeddings, pool.numbers('embedding_row')),
+        stamps=pool.numbers('stamp_ns'),
+        recordings=pool.codes('bag', 'topic'),
+        uncertainty=pool.numbers('epistemic').astype(np.float64),
+        labelled=labelled,
+        strata={name: pool.codes(*columns) for name, columns in STRATA.items()})
+
+
+def strategy(name: str, options: Mapping[str, str]) -> QueryStrategy:
+    """
+    Return a query strategy, its options turned into the types of their defaults.
+
+    :raises ConfigError: where the name or an option is unknown, or a value wrong
+    """
+    kind: Any = STRATEGIES.get(name)
+    parameters = inspect.signature(kind).parameters
+    values: dict[str, Any] = {}
+    for key, text in options.items():
+        if key not in parameters:
+            raise unknown(f'{name} option', key, list(parameters))
+        wanted = type(parameters[key].default)
+        try:
+            values[key] = wanted(text)
+        except ValueError as error:
+            raise ConfigError(f'{name} option {key}', found=repr(text),
+                              expected=wanted.__name__) from error
+    made: QueryStrategy = kind(**values)
+    return made
+
+
+def _take_included(batch: Batch, include: Sequence[str], numbers: Mapping[str, int]) -> None:
+    for name in include:
+        if name not in numbers:
+            raise SelectionError('include', found=repr(name), expected='a unit id of the pool')
+        if batch.remaining > 0 and batch.allows(numbers[name]):
+            batch.take(numbers[name], 0.0, 'asked for')
+
+
+def _mask(names: Sequence[str], numbers: Mapping[str, int], *,
+          strict: bool) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    mask = np.zeros(len(numbers), np.bool_)
+    for name in names:
+        if name in numbers:
+            mask[numbers[name]] = True
+        elif strict:
+            raise SelectionError('exclude', found=repr(name), expected='a unit id of the pool')
+    return mask
