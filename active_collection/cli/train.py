@@ -1,0 +1,87 @@
+"""
+Train an ensemble on the demonstrations of a data directory.
+
+Prints how far its uncertainty can be believed on episodes that it has not seen, and last the
+path of the new ensemble. Actions count in half-ranges there: -1 is their low, 1 their high end.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from active_collection.uncertainty.building import Built
+    from active_collection.uncertainty.settings import TrainingSettings
+
+NAME = 'train'
+HELP = 'train an ensemble on recorded demonstrations'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this subcommand's arguments."""
+    parser.add_argument('--data', type=Path, required=True, metavar='DIR',
+                        help='data directory; its successful demonstrations are used')
+    parser.add_argument('--spec', type=Path, required=True, metavar='YAML',
+                        help='which topics and fields are observation and action')
+    parser.add_argument('--out', type=Path, required=True, metavar='ENSEMBLES',
+                        help='directory of ensembles that the new one is written into')
+    parser.add_argument('--config', type=Path, metavar='YAML', help='training settings')
+    parser.add_argument('--members', type=int, metavar='N', help='overrides the settings')
+    parser.add_argument('--steps', type=int, metavar='N', help='overrides the settings')
+    parser.add_argument('--seed', type=int, metavar='N', help='overrides the settings')
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, print the calibration table and the path of the ensemble."""
+    from datetime import datetime
+    from datetime import timezone
+
+    from active_collection.bags.observation import ObservationSpec
+    from active_collection.cli.progress import progress
+    from active_collection.config import load
+    from active_collection.uncertainty.building import build
+    from active_collection.uncertainty.decoding import read_demonstrations
+
+    spec = load(arguments.spec, ObservationSpec)
+    settings = _settings(arguments)
+    with progress('reading episodes') as update:
+        decoded = read_demonstrations(
+            arguments.data, spec, cache=arguments.out / '.decoded',
+            progress=lambda done, total: update(done, total, ''))
+    for problem in decoded.problems:
+        print(f'active-collection: left out: {problem}', file=sys.stderr)
+    with progress(f'training {settings.members} members') as update:
+        built = build(
+            decoded.dataset, spec, settings, out=arguments.out, now=datetime.now(timezone.utc),
+            progress=lambda done, total, error: update(done, total, f'held-out error {error:.4f}'))
+    print(_table(built, len(decoded.dataset.episodes)))
+    print(built.path)
+    return 0
+
+
+def _settings(arguments: argparse.Namespace) -> TrainingSettings:
+    from active_collection.config import load
+    from active_collection.config import validate
+    from active_collection.uncertainty.settings import TrainingSettings
+
+    settings = load(arguments.config, TrainingSettings) if arguments.config else TrainingSettings()
+    given = {name: value for name in ('members', 'steps', 'seed')
+             if (value := getattr(arguments, name)) is not None}
+    return validate({**settings.model_dump(), **given}, TrainingSettings, where='arguments')
+
+
+def _table(built: Built, episodes: int) -> str:
+    calibration = built.calibration
+    rows = [
+        ('episodes', f'{episodes}, {len(built.trained.held_out)} of them held out'),
+        ('optimiser steps', f'{built.trained.steps}'),
+        ('held-out observations', f'{calibration.observations}'),
+        ('negative log-likelihood', f'{calibration.nll:.3f} nats a dimension'),
+        ('error of the mean action', f'{calibration.error:.3f} half-ranges (root mean square)'),
+        ('sharpness', f'{calibration.sharpness:.3f} half-ranges (root mean variance)'),
+        ('expected calibration error', f'{calibration.calibration_error:.3f} (0 to 0.5)'),
+        ('uncertainty against error', f'{calibration.rank_correlation:+.3f} (rank correlation)'),
+    ]
+    return '\n'.join(f'{name:<28}{value}' for name, value in rows)

@@ -1,0 +1,72 @@
+"""Observations and actions of whole episodes, as tensors."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from active_collection.bags.observation import ObservationSpec
+
+
+@dataclass(frozen=True)
+class DecodedEpisode:
+    """
+    One episode in the terms of a specification.
+
+    :param task: its task's name; empty where not known
+    :param observations: shape (N, D), float32, finite
+    :param actions: shape (N, A), float32, finite, in action units
+    """
+
+    episode_id: str
+    task: str
+    observations: Tensor
+    actions: Tensor
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """
+    Episodes put together; row n belongs to episode `episode_of[n]`.
+
+    :param observations: shape (N, D), float32
+    :param actions: shape (N, A), float32, in action units
+    :param episode_of: shape (N,), int64
+    :param standardised: which observation dimensions are normalised, shape (D,), bool
+    :param action_low: shape (A,), in action units; `action_high` likewise
+    """
+
+    episodes: tuple[DecodedEpisode, ...]
+    sizes: dict[str, int]
+    observations: Tensor
+    actions: Tensor
+    episode_of: Tensor
+    standardised: Tensor
+    action_low: Tensor
+    action_high: Tensor
+
+    @classmethod
+    def of(cls, episodes: Sequence[DecodedEpisode], spec: ObservationSpec,
+           sizes: dict[str, int]) -> Dataset:
+        """
+        Put decoded episodes together.
+
+        :param sizes: item name to number of values, in the specification's order
+        """
+        standardised = [
+            item.normalise == 'standard' and not item.one_of
+            for item in spec.observation for _ in range(sizes[item.name])]
+        return cls(
+            episodes=tuple(episodes), sizes=sizes,
+            observations=torch.cat([e.observations for e in episodes]),
+            actions=torch.cat([e.actions for e in episodes]),
+            episode_of=torch.cat([
+                torch.full((len(e.actions),), place) for place, e in enumerate(episodes)]),
+            standardised=torch.tensor(standardised),
+            action_low=torch.tensor(spec.action.low), action_high=torch.tensor(spec.action.high))
+
+    def rows(self, episodes: Sequence[int]) -> Tensor:
+        """Return the rows of episodes, by their indices; those of one given twice twice."""
+        return torch.cat([torch.nonzero(self.episode_of == e).squeeze(1) for e in episodes])

@@ -1,0 +1,185 @@
+"""Bags in, tensors out: episodes decoded by a specification, each only once."""
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors import safe_open
+from safetensors.torch import save
+
+from active_collection.bags.alignment import Observation
+from active_collection.bags.alignment import ObservationAligner
+from active_collection.bags.episodes import find_episodes
+from active_collection.bags.episodes import read_record
+from active_collection.bags.fields import Vector
+from active_collection.bags.fields import stamp_ns
+from active_collection.bags.observation import ObservationSpec
+from active_collection.bags.observation import resolve_topics
+from active_collection.bags.reader import Bag
+from active_collection.bags.reader import open_bag
+from active_collection.errors import ActiveCollectionError
+from active_collection.errors import UncertaintyError
+from active_collection.files import write_whole
+from active_collection.uncertainty.dataset import Dataset
+from active_collection.uncertainty.dataset import DecodedEpisode
+
+#: Raised with each change of what decoding makes of the same messages.
+VERSION = 1
+
+#: Called after each episode with (episodes done, episodes in all).
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """
+    The demonstrations of a data directory.
+
+    :param problems: one line for each episode that could not be used
+    """
+
+    dataset: Dataset
+    problems: tuple[str, ...]
+
+
+def read_observations(bag: Bag, spec: ObservationSpec, aligner: ObservationAligner, *,
+                      namespace: str = '') -> Iterator[Observation]:
+    """
+    Yield the observations of a bag, as a node that received its messages would have made them.
+
+    :param aligner: a fresh one of the same specification
+    :param namespace: of the robot, where the bag has more than one
+    :raises ActiveCollectionError: where a topic, field or label is not as specified
+    """
+    found = resolve_topics(spec.observation_topics, bag.topics, where=bag.path,
+                           namespace=namespace)
+    names = {topic: name for name, topic in found.items()}
+    for message in bag.messages(list(names)):
+        yield from aligner.add(names[message.topic], message.decode(), message.receive_ns)
+    yield from aligner.finish()
+
+
+def decode_episode(path: Path, spec: ObservationSpec) -> tuple[DecodedEpisode, dict[str, int]]:
+    """
+    Pair each observation of an episode with the first action at or after it, within tolerance.
+
+    :param path: its bag
+    :returns: the episode and its item name to number of values
+    :raises ActiveCollectionError: where the bag cannot be read, a topic, field or label is not as
+        specified, or not one observation has its action
+    """
+    aligner = ObservationAligner(spec)
+    with open_bag(path) as bag:
+        record = bag.episode
+        namespace = record.robot if record and any(
+            topic.startswith(f'/{record.robot}/') for topic in bag.topics) else ''
+        observations = list(read_observations(bag, spec, aligner, namespace=namespace))
+        stamps, actions = _read_actions(bag, spec, namespace)
+    places = np.searchsorted(stamps, [o.stamp_ns for o in observations])
+    pairs = [(o.values, actions[place]) for o, place in zip(observations, places, strict=True)
+             if place < len(stamps)
+             and stamps[place] - o.stamp_ns <= spec.tolerance_s * 1e9]
+    if not pairs:
+        raise UncertaintyError(
+            path, found=f'{len(observations)} observations, {len(actions)} actions, none of them '
+            f'within {spec.tolerance_s:g} s ({aligner.statistics.problem or "no problem seen"})',
+            expected='observations each followed by an action')
+    episode = DecodedEpisode(
+        episode_id=record.episode_id if record else path.stem,
+        task=record.scenario.task if record else '',
+        observations=torch.from_numpy(np.stack([o for o, _ in pairs]).astype(np.float32)),
+        actions=torch.from_numpy(np.stack([a for _, a in pairs]).astype(np.float32)))
+    return episode, aligner.sizes
+
+
+def read_demonstrations(data: Path, spec: ObservationSpec, *, cache: Path,
+                        progress: Progress | None = None) -> Decoded:
+    """
+    Decode every episode that a policy may imitate: successes that no policy acted out.
+
+    :param data: the data directory that holds episodes/
+    :param cache: directory that keeps decoded episodes, so that each is decoded once
+    :raises UncertaintyError: where no episode is left
+    """
+    problems: list[str] = []
+    paths = []
+    for path in find_episodes(data):
+        try:
+            record = read_record(path)
+        except ActiveCollectionError as error:
+            problems.append(str(error))
+            continue
+        if record is not None and record.is_demonstration:
+            paths.append(path)
+    episodes: list[DecodedEpisode] = []
+    sizes: dict[str, int] = {}
+    kept = cache / _key(spec)
+    for done, path in enumerate(paths):
+        try:
+            episode, found = _cached(path, spec, kept)
+            if sizes and found != sizes:
+                raise UncertaintyError(path, found=f'items of sizes {found}',
+                                       expected=f'{sizes}, as the episodes before it')
+            sizes = {item.name: found[item.name] for item in spec.observation}
+            episodes.append(episode)
+        except ActiveCollectionError as error:
+            problems.append(str(error))
+        if progress is not None:
+            progress(done + 1, len(paths))
+    if not episodes:
+        found_ = problems[0] if problems else f'{len(paths)} demonstrations'
+        raise UncertaintyError(data, found=found_, expected='episodes with outcome success and '
+                               'source scripted or teleoperation')
+    return Decoded(Dataset.of(episodes, spec, sizes), tuple(problems))
+
+
+def _read_actions(bag: Bag, spec: ObservationSpec, namespace: str) -> tuple[Vector, list[Vector]]:
+    """Return stamps (ns, sorted) and actions; those that are not finite are left out."""
+    name = spec.action.path.topic
+    topic = resolve_topics([name], bag.topics, where=bag.path, namespace=namespace)[name]
+    stamped = []
+    for message in bag.messages([topic]):
+        decoded = message.decode()
+        action = spec.action.read(decoded)
+        if np.isfinite(action).all():
+            stamped.append((stamp_ns(decoded) or message.receive_ns, action))
+    stamped.sort(key=lambda pair: pair[0])
+    return np.array([stamp for stamp, _ in stamped], dtype=np.int64), [a for _, a in stamped]
+
+
+def _key(spec: ObservationSpec) -> str:
+    text = f'{VERSION} {spec.model_dump_json()}'
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _cached(path: Path, spec: ObservationSpec,
+            cache: Path) -> tuple[DecodedEpisode, dict[str, int]]:
+    """Decode an episode, or take what an earlier call made of the same bag."""
+    size = sum(file.stat().st_size for file in path.iterdir() if file.suffix != '.yaml')
+    file = cache / f'{path.name}.{size}.safetensors'
+    if file.is_file():
+        try:
+            with safe_open(file, framework='pt') as opened:
+                about = opened.metadata()
+                episode = DecodedEpisode(
+                    about['episode_id'], about['task'], opened.get_tensor('observations'),
+                    opened.get_tensor('actions'))
+                return episode, json.loads(about['sizes'])
+        except (SafetensorError, OSError, KeyError, ValueError):
+            file.unlink(missing_ok=True)
+    episode, sizes = decode_episode(path, spec)
+    about = {'episode_id': episode.episode_id, 'task': episode.task, 'sizes': json.dumps(sizes)}
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        write_whole(file, save(
+            {'observations': episode.observations, 'actions': episode.actions}, about))
+    except OSError:
+        pass  # a cache that cannot be written costs time, nothing else
+    return episode, sizes

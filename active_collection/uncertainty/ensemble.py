@@ -1,0 +1,80 @@
+"""What every ensemble is to the rest: a description, and predictions of all members at once."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import Field
+from pydantic import JsonValue
+from torch import Tensor
+
+from active_collection.bags.observation import ObservationSpec
+from active_collection.config import Model
+
+FORMAT = 1
+
+
+class EnsembleDescription(Model):
+    """
+    What stands in an ensemble's description.json, beside its weights.
+
+    `source`: name of the loader that understands `network` (see `ensemble_files`). `sizes`: item
+    name to number of values, in the specification's order. `reference_epistemic`: quantiles, at
+    equal steps from 0 to 1, of the normalised epistemic uncertainty on held-out episodes: where a
+    threshold starts from. `training`: what it was trained on and how well, for people.
+    """
+
+    format: int = FORMAT
+    ensemble_id: str
+    created: str
+    source: str = 'mlp'
+    members: int = Field(ge=1)
+    observation: ObservationSpec
+    sizes: dict[str, int]
+    network: dict[str, JsonValue] = {}
+    novelty: dict[str, JsonValue] = {}
+    reference_epistemic: tuple[float, ...] = ()
+    training: dict[str, JsonValue] = {}
+
+    @property
+    def inputs(self) -> int:
+        """Return the number of values of an observation."""
+        return sum(self.sizes.values())
+
+    @property
+    def actions(self) -> int:
+        """Return the number of action dimensions."""
+        return self.observation.action.size
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """
+    What every member says of a batch of observations.
+
+    :param mean: each member's mean action, shape (M, B, A), in action units
+    :param variance: each member's predicted variance, shape (M, B, A), in squared action units;
+        None where the members have no variance heads
+    """
+
+    mean: Tensor
+    variance: Tensor | None
+
+
+class Members(Protocol):
+    """M policies behind one call: our own stack, exported programs, dropout, Laplace."""
+
+    def predict(self, observations: Tensor) -> Prediction:
+        """
+        Return every member's prediction.
+
+        :param observations: shape (B, D), float32, finite, in the units of the topics
+        """
+
+    def embed(self, observations: Tensor) -> Tensor:
+        """
+        Return where observations lie in the space in which novelty is a distance.
+
+        :param observations: shape (B, D), float32
+        :returns: shape (B, E), float32
+        """

@@ -1,0 +1,137 @@
+"""Scores observations one at a time: the same numbers live in the node and offline from bags."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from active_collection.bags.fields import Vector
+from active_collection.episode import UncertaintySummary
+from active_collection.errors import UncertaintyError
+from active_collection.uncertainty.ensemble_files import Ensemble
+from active_collection.uncertainty.measures import decompose
+from active_collection.uncertainty.measures import largest_variance
+from active_collection.uncertainty.settings import ThresholdSettings
+from active_collection.uncertainty.summary import EpisodeSummary
+from active_collection.uncertainty.threshold import AdaptiveThreshold
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """
+    What the ensemble says of one observation; see UncertaintyEstimate.msg.
+
+    :param stamp_ns: stamp of the observation (ns)
+    :param epistemic: normalised disagreement, 0 to 1; `aleatoric` likewise, NaN without heads
+    :param total: their sum
+    :param novelty: distance to the training data; NaN without a reference
+    :param epistemic_per_dimension: shape (A,), 0 to 1
+    :param action_mean: the ensemble's mean action within the action's range, shape (A,), in action
+        units
+    :param threshold: on `epistemic`; NaN until calibrated
+    :param high: epistemic is above the threshold, with hysteresis
+    :param episode: summary of the open episode up to and with this step; without steps where none
+        is open
+    """
+
+    stamp_ns: int
+    ensemble_id: str
+    epistemic: float
+    aleatoric: float
+    total: float
+    novelty: float
+    epistemic_per_dimension: Vector
+    action_mean: Vector
+    threshold: float
+    high: bool
+    episode: UncertaintySummary
+
+
+class UncertaintyMonitor:
+    """
+    One robot's uncertainty: the ensemble in use, its threshold and the open episode.
+
+    Not thread-safe: one thread owns it.
+    """
+
+    def __init__(self, ensemble: Ensemble, settings: ThresholdSettings | None = None) -> None:
+        self._settings = settings or ThresholdSettings()
+        self._episode_id = ''
+        self.use(ensemble)
+
+    @property
+    def ensemble(self) -> Ensemble:
+        """Return the ensemble in use."""
+        return self._ensemble
+
+    def use(self, ensemble: Ensemble) -> None:
+        """
+        Score the next observation with another ensemble.
+
+        Values of two ensembles cannot be compared, so threshold and summary begin anew.
+        """
+        self._ensemble = ensemble
+        action = ensemble.description.observation.action
+        self._low, self._high = np.array(action.low), np.array(action.high)
+        self._largest = largest_variance(
+            torch.tensor(action.low), torch.tensor(action.high))
+        self._threshold = AdaptiveThreshold(
+            self._settings, ensemble.description.reference_epistemic)
+        self._begin_summary()
+
+    def start_episode(self, episode_id: str) -> None:
+        """Summarise the steps from here on as those of an episode."""
+        self._episode_id = episode_id
+        self._begin_summary()
+
+    def finish_episode(self) -> UncertaintySummary:
+        """Close the open episode and return its summary."""
+        result = self._summary.result()
+        self._episode_id = ''
+        self._begin_summary()
+        return result
+
+    def observe(self, values: Vector, stamp_ns: int) -> Estimate:
+        """
+        Score one observation.
+
+        :param values: shape (D,), in the units of the topics, in the specification's order
+        :param stamp_ns: its stamp (ns)
+        :raises UncertaintyError: where the shape is wrong or a value or prediction is not finite
+        """
+        expected = self._ensemble.description.inputs
+        if values.shape != (expected,):
+            raise UncertaintyError('observation', found=f'{values.shape[0]} values',
+                                   expected=f'{expected}, as {self._ensemble_id} was trained on')
+        if not np.isfinite(values).all():
+            raise UncertaintyError('observation', found='NaN or infinite', expected='numbers')
+        batch = torch.from_numpy(values.astype(np.float32)).unsqueeze(0)
+        prediction = self._ensemble.members.predict(batch)
+        split = decompose(prediction.mean, prediction.variance, largest=self._largest)
+        epistemic = split.epistemic.item()
+        if not math.isfinite(epistemic):
+            raise UncertaintyError(f'ensemble {self._ensemble_id}', found=f'predicts {epistemic}',
+                                   expected='finite actions')
+        aleatoric = math.nan if split.aleatoric is None else split.aleatoric.item()
+        novelty = self._ensemble.novelty_of(batch)
+        threshold = self._threshold.value
+        high = self._threshold.flag(epistemic)
+        if self._episode_id:
+            self._summary.add(epistemic=epistemic, aleatoric=aleatoric, novelty=novelty,
+                              above=epistemic > threshold)
+        return Estimate(
+            stamp_ns=stamp_ns, ensemble_id=self._ensemble_id, epistemic=epistemic,
+            aleatoric=aleatoric, total=split.total.item(), novelty=novelty,
+            epistemic_per_dimension=split.epistemic_per_dimension[0].double().numpy(),
+            action_mean=np.clip(
+                prediction.mean.mean(0)[0].double().numpy(), self._low, self._high),
+            threshold=threshold, high=high, episode=self._summary.result())
+
+    @property
+    def _ensemble_id(self) -> str:
+        return self._ensemble.description.ensemble_id
+
+    def _begin_summary(self) -> None:
+        self._summary = EpisodeSummary(self._episode_id, self._ensemble_id)
