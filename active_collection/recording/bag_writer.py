@@ -54,6 +54,8 @@ class BagWriter:
         self._closed: list[FileSummary] = []
         self._latched = LatchedMessages(
             depth=settings.latched_depth, max_bytes=settings.latched_bytes)
+        self._latching: set[str] = set()
+        self._named: set[str] = set()
         self._channels: dict[str, Channel] = {}
         self._first_unsafe: float | None = None
         self._file = self._open(0)
@@ -74,8 +76,16 @@ class BagWriter:
         return written
 
     def add_topic(self, topic: Topic) -> None:
-        """Add a topic, or state anew what its publishers offer."""
-        self._topics[topic.name] = topic
+        """
+        Add a topic, or state anew what its publishers offer.
+
+        What a channel says of them stands: rosbags reads only topics of which metadata.yaml and
+        every file say the same.
+        """
+        if topic.is_latched:
+            self._latching.add(topic.name)
+        if topic.name not in self._named:
+            self._topics[topic.name] = topic
         self._counts.setdefault(topic.name, _Counts())
 
     def write(self, message: Message, now: float) -> None:
@@ -87,7 +97,7 @@ class BagWriter:
         """
         if self._is_to_be_split(message):
             self._split(message.receive_ns)
-        if self._topics[message.topic].is_latched:
+        if message.topic in self._latching:
             self._latched.remember(message)
         self._write(message, message.receive_ns)
         if self._first_unsafe is None:
@@ -167,6 +177,7 @@ class BagWriter:
         channel = self._channels.get(message.topic)
         if channel is None:
             topic = self._topics[message.topic]
+            self._named.add(topic.name)
             channel = self._channels[message.topic] = self._file.add_channel(
                 topic.name, topic.definition, qos=qos_to_yaml(topic.qos),
                 compression=self._settings.compression_of(topic.name))

@@ -35,7 +35,7 @@ from active_collection.recording.recorder_state import State
 from active_collection.recording.refusals import Reason
 from active_collection.recording.refusals import RefusedError
 from active_collection.recording.settings import RecorderSettings
-from active_collection.recording.statistics import SequenceGaps
+from active_collection.recording.statistics import Arrivals
 from active_collection.recording.store import EpisodeStore
 from active_collection.recording.store import OpenDirectory
 from active_collection.recording.store import size_of
@@ -70,7 +70,7 @@ class EpisodeRecorder:
         self._commands = threading.RLock()
         self._receiving = threading.Lock()
         self._topics: dict[str, Topic] = {}
-        self._gaps: dict[str, SequenceGaps] = {}
+        self._arrivals: dict[str, Arrivals] = {}
         self._latched = LatchedMessages(
             depth=settings.latched_depth, max_bytes=settings.latched_bytes)
         self._open: OpenEpisode | None = None
@@ -89,7 +89,7 @@ class EpisodeRecorder:
         """Record a topic from here on, or state anew what its publishers offer."""
         with self._receiving:
             self._topics[topic.name] = topic
-            self._gaps.setdefault(topic.name, SequenceGaps())
+            self._arrivals.setdefault(topic.name, Arrivals())
             if self._open is not None:
                 self._open.add_topic(topic)
 
@@ -100,9 +100,11 @@ class EpisodeRecorder:
 
     def receive(self, message: Message) -> None:
         """Take a message of a topic that was added."""
-        lost_before = self._gaps[message.topic].missing_before(message.publisher, message.sequence)
+        arrivals = self._arrivals[message.topic]
+        lost_before = arrivals.missing_before(message.publisher, message.sequence)
         if lost_before is None:
             return
+        message = message._replace(receive_ns=arrivals.ordered(message.receive_ns))
         with self._receiving:
             if self._topics[message.topic].is_latched:
                 self._latched.remember(message)
@@ -177,6 +179,15 @@ class EpisodeRecorder:
             if event is not None:
                 self._publish(event)
             return record
+
+    def event_of(self, record: EpisodeRecord) -> EpisodeEvent:
+        """Return what is published of an episode that is closed."""
+        if record.episode_id in self._failed:
+            return self._failed[record.episode_id]
+        path = self.store.find(record.episode_id)
+        if path is None:
+            return EpisodeEvent(record, True, '')
+        return EpisodeEvent(record, True, self.store.relative(path), size_of(path))
 
     def tick(self) -> None:
         """Close the open episode where its time, its disk or its directory is at an end."""

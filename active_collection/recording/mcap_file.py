@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -125,6 +126,28 @@ class McapFile:
         channel = Channel(number, self._schemas.get(definition.type, b'') + record, chunk)
         self._channels[number] = channel
         return channel
+
+    def adopt_channel(self, number: int, *, schema: bytes, channel: bytes) -> Channel:
+        """
+        Add a channel of another file under its own number, for chunks copied from there.
+
+        :param schema: its schema record; empty for none
+        :param channel: its channel record
+        """
+        if '' not in self._chunks:
+            self._chunks[''] = _Chunk('', compressor(''))
+        if schema:
+            self._schemas.setdefault(schema.hex(), schema)
+        adopted = Channel(number, schema + channel, self._chunks[''])
+        self._channels[number] = adopted
+        return adopted
+
+    def define_outside_chunks(self, channels: Iterable[Channel]) -> None:
+        """Write the definitions of channels that no chunk so far has."""
+        for channel in channels:
+            if not channel.defined:
+                self._append(channel.definitions)
+                channel.defined = True
 
     def write(self, channel: Channel, *, log_ns: int, publish_ns: int, sequence: int,
               data: bytes) -> None:

@@ -15,6 +15,14 @@ BEST_EFFORT = 'best_effort'
 TRANSIENT_LOCAL = 'transient_local'
 VOLATILE = 'volatile'
 
+#: How releases before Iron wrote the policies.
+NUMBERED = {
+    'history': ('system_default', 'keep_last', 'keep_all', 'unknown'),
+    'reliability': ('system_default', RELIABLE, BEST_EFFORT, 'unknown'),
+    'durability': ('system_default', TRANSIENT_LOCAL, VOLATILE, 'unknown'),
+    'liveliness': ('system_default', 'automatic', 'manual_by_node', 'manual_by_topic', 'unknown'),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Qos:
@@ -60,6 +68,21 @@ def to_yaml(profiles: Iterable[Qos]) -> str:
     return yaml.safe_dump(listed, sort_keys=False) if listed else ''
 
 
+def from_yaml(text: str) -> tuple[Qos, ...]:
+    """
+    Return the profiles that a channel's metadata has, of any ROS 2 release.
+
+    :raises yaml.YAMLError, KeyError, TypeError, IndexError: where it is something else
+    """
+    return tuple(
+        Qos(reliability=_named('reliability', p), durability=_named('durability', p),
+            history=_named('history', p), depth=int(p['depth']),
+            deadline_ns=_nanoseconds(p['deadline']), lifespan_ns=_nanoseconds(p['lifespan']),
+            liveliness=_named('liveliness', p),
+            liveliness_lease_ns=_nanoseconds(p['liveliness_lease_duration']))
+        for p in yaml.safe_load(text) or ())
+
+
 def adapted(offered: Sequence[Qos], *, depth: int) -> Qos:
     """
     Return the strongest request that every publisher of a topic can serve.
@@ -76,6 +99,20 @@ def adapted(offered: Sequence[Qos], *, depth: int) -> Qos:
         depth=max([depth, *(profile.depth for profile in offered)]))
 
 
+def requests(offered: Sequence[Qos], *, depth: int) -> tuple[Qos, ...]:
+    """
+    Return the requests that together get everything that a topic's publishers offer.
+
+    One, but two where some publishers latch and some do not: what serves all of them gets no
+    latched messages, so those that latch are asked for theirs separately.
+    """
+    everything = adapted(offered, depth=depth)
+    latching = [profile for profile in offered if profile.is_latched]
+    if not latching or everything.is_latched:
+        return (everything,)
+    return (everything, adapted(latching, depth=depth))
+
+
 def _common(offered: Sequence[Qos], policy: str, strong: str, weak: str) -> str:
     values = {getattr(profile, policy) for profile in offered}
     return strong if values == {strong} else weak
@@ -83,3 +120,12 @@ def _common(offered: Sequence[Qos], policy: str, strong: str, weak: str) -> str:
 
 def _time(nanoseconds: int) -> dict[str, int]:
     return {'sec': nanoseconds // 10**9, 'nsec': nanoseconds % 10**9}
+
+
+def _named(policy: str, profile: dict[str, Any]) -> str:
+    value = profile[policy]
+    return value if isinstance(value, str) else NUMBERED[policy][int(value)]
+
+
+def _nanoseconds(time: dict[str, int]) -> int:
+    return int(time['sec']) * 10**9 + int(time['nsec'])

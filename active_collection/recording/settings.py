@@ -77,6 +77,12 @@ class RecorderSettings(Model):
         default='uncertainty/estimate',
         description='UncertaintyEstimate whose summary goes into the record; empty: none')
 
+    @field_validator('topics', 'exclude', 'required_topics', 'topic_compression')
+    @classmethod
+    def _drop_empty(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        # A ROS parameter file has no empty list of text: [""] stands for one.
+        return tuple(entry for entry in entries if entry)
+
     @field_validator('data_directory')
     @classmethod
     def _expand(cls, path: str) -> str:

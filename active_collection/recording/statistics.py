@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from active_collection.episode import TopicStatistics
 
+#: Longest that a message waits for one before it (ns); a longer step is a clock that was set back.
+HELD_BACK_NS = 2 * 10**9
+
 
 @dataclass
 class TopicCounter:
@@ -55,16 +58,17 @@ class TopicCounter:
             largest_gap=self.largest_gap_ns / 1e9)
 
 
-class SequenceGaps:
+class Arrivals:
     """
-    Losses of one topic, told by the gaps in each publisher's own count.
+    What arrives on one topic, brought into order: losses, repetitions, times of receipt.
 
     The middleware's message-lost event is silent where a message was pushed out of a history that
-    was full; the count is not.
+    was full; the publisher's own count is not.
     """
 
     def __init__(self) -> None:
         self._newest: dict[bytes, int] = {}
+        self._last_ns = 0
 
     def missing_before(self, publisher: bytes, sequence: int) -> int | None:
         """
@@ -84,3 +88,18 @@ class SequenceGaps:
             return None
         self._newest[publisher] = sequence
         return sequence - newest - 1
+
+    def ordered(self, receive_ns: int) -> int:
+        """
+        Return a time of receipt that is later than that of the message before.
+
+        The middleware stamps a message when it arrives, and holds it back while an earlier one is
+        sent again; readers sort by this time, so it has to be that of the delivery. A clock that
+        is set back is followed.
+
+        :param receive_ns: time of arrival (ns)
+        """
+        if 0 <= self._last_ns - receive_ns < HELD_BACK_NS:
+            receive_ns = self._last_ns + 1
+        self._last_ns = receive_ns
+        return receive_ns

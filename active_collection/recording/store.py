@@ -177,7 +177,9 @@ class EpisodeStore:
 
     def abandoned(self) -> list[Path]:
         """Return directories of episodes that are not closed, oldest first; some may be live."""
-        return sorted(path for path in self.root.glob(f'*/*{RECORDING_SUFFIX}') if path.is_dir())
+        return sorted(
+            path for path in self.root.glob(f'*/*{RECORDING_SUFFIX}')
+            if path.is_dir() and not path.name.startswith('.'))
 
 
 def size_of(directory: Path) -> int:

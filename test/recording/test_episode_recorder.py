@@ -294,6 +294,16 @@ def test_clock_that_jumps_back_loses_nothing(bench):
     assert len(messages_of(bench.last_path)) == 3
 
 
+def test_messages_that_were_held_back_keep_their_publishers_order(bench):
+    bench.add_topic('/a')
+    bench.start(episode_id='e1')
+    for sequence, arrived in enumerate((0, 5, 1, 2, 9)):
+        bench.clock.ns = 1_790_000_000 * 10**9 + arrived * 10**6
+        bench.send('/a', str(sequence).encode())
+    bench.recorder.finish('e1', outcome=Outcome.SUCCESS)
+    assert [raw for _, _, raw in messages_of(bench.last_path)] == [b'0', b'1', b'2', b'3', b'4']
+
+
 def test_split_by_size_repeats_latched_messages_and_keeps_every_message(make_bench):
     bench = make_bench(split_bytes=50_000, chunk_bytes=10_000)
     bench.add_topic('/a')

@@ -1,0 +1,77 @@
+"""What a recorder says of itself, as messages."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_msgs.msg import KeyValue
+
+from active_collection.episode import TopicStatistics
+from active_collection.msg import RecorderStatus
+from active_collection.nodes import conversions
+from active_collection.recording.disk import readable
+from active_collection.recording.recorder_state import Snapshot
+from active_collection.recording.recorder_state import State
+
+STATES = {
+    State.IDLE: RecorderStatus.IDLE,
+    State.RECORDING: RecorderStatus.RECORDING,
+    State.CLOSING: RecorderStatus.CLOSING,
+    State.BLOCKED: RecorderStatus.BLOCKED,
+}
+
+
+def status_message(snapshot: Snapshot, stamp: Any) -> RecorderStatus:
+    """
+    Return a recorder's status.
+
+    :param stamp: ROS time, as a message
+    """
+    topics = snapshot.topics
+    message = RecorderStatus(
+        state=STATES[snapshot.state], message=snapshot.message, elapsed=snapshot.elapsed_s,
+        messages=sum(t.written for t in topics), bytes=sum(t.bytes for t in topics),
+        dropped=sum(t.dropped for t in topics), lost=sum(t.lost for t in topics),
+        queue_fill=snapshot.queue_fill, disk_free=snapshot.disk_free,
+        topics=[conversions.topic_to_msg(topic) for topic in topics])
+    message.header.stamp = stamp
+    if snapshot.record is not None:
+        message.episode_id = snapshot.record.episode_id
+        message.scenario = conversions.scenario_to_msg(snapshot.record.scenario)
+    return message
+
+
+def diagnostics_message(snapshot: Snapshot, problems: Mapping[str, str], *, node: str,
+                        robot: str, stamp: Any) -> DiagnosticArray:
+    """
+    Return a recorder's diagnostics: ERROR where it cannot record, WARN where something is amiss.
+
+    :param problems: topic to why it is not recorded as it should be
+    :param node: fully qualified name
+    :param stamp: ROS time, as a message
+    """
+    losses = [f'{t.topic}: {t.dropped} dropped, {t.lost} lost'
+              for t in snapshot.topics if t.dropped or t.lost]
+    amiss = [*losses, *(f'{name}: {problem}' for name, problem in problems.items())]
+    level = DiagnosticStatus.OK
+    if amiss or (snapshot.record is not None and snapshot.record.missing_topics):
+        level = DiagnosticStatus.WARN
+    if snapshot.state is State.BLOCKED:
+        level = DiagnosticStatus.ERROR
+    values = {
+        'queue fill': f'{snapshot.queue_fill:.0%}',
+        'disk free': readable(snapshot.disk_free),
+        **{topic.topic: _counts(topic) for topic in snapshot.topics}}
+    array = DiagnosticArray(status=[DiagnosticStatus(
+        level=level, name=f'{node}: episodes', hardware_id=robot,
+        message='; '.join([snapshot.message or snapshot.state.value, *amiss]),
+        values=[KeyValue(key=key, value=value) for key, value in values.items()])])
+    array.header.stamp = stamp
+    return array
+
+
+def _counts(topic: TopicStatistics) -> str:
+    return (f'{topic.rate:.1f} Hz, {topic.received} received, {topic.written} written, '
+            f'{topic.dropped} dropped, {topic.lost} lost, largest gap {topic.largest_gap:.3f} s')
