@@ -132,10 +132,13 @@ class AgentNode(Node):
             self._environment = result.environment
         return SetUp(result.ready, result.message)
 
-    def start_recording(self, work: Work) -> str:
-        """Start an episode under an id of our own, so that asking twice starts one."""
+    def new_episode_id(self) -> str:
+        """Return an id made of the time, the robot and chance."""
         moment = time.strftime('%Y%m%dT%H%M%S', time.gmtime())
-        episode_id = f'{moment}-{self._robot[:40]}-{secrets.token_hex(3)}'
+        return f'{moment}-{self._robot[:40]}-{secrets.token_hex(3)}'
+
+    def start_recording(self, work: Work, episode_id: str) -> None:
+        """Start an episode under an id of our own, so that asking twice starts one."""
         answer = self._calls.service(self._start, StartEpisode.Request(
             episode_id=episode_id, scenario=conversions.scenario_to_msg(work.scenario),
             assignment_id=work.assignment_id, source=work.collector,
@@ -147,7 +150,6 @@ class AgentNode(Node):
             missing = f': {", ".join(answer.missing_topics)}' if answer.missing_topics else ''
             raise UnavailableError(f'the recorder refuses: {answer.message}{missing}')
         self._recorder_seen = self._recording_since = time.monotonic()
-        return episode_id
 
     def collect(self, work: Work, episode_id: str) -> Attempt:
         """Have the robot's own action server act out the episode while the recorder records."""

@@ -1,6 +1,7 @@
 """A robot's collection loop: ask, set up, record, act, report, again. Knows nothing of ROS."""
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -105,8 +106,12 @@ class Robot(Protocol):
         """Bring robot and scene to the start; UnavailableError where nobody can."""
         ...
 
-    def start_recording(self, work: Work) -> str:
-        """Start an episode and return its id; UnavailableError where the recorder will not."""
+    def new_episode_id(self) -> str:
+        """Return an id that no episode has."""
+        ...
+
+    def start_recording(self, work: Work, episode_id: str) -> None:
+        """Start an episode; UnavailableError where the recorder does not say that it did."""
         ...
 
     def collect(self, work: Work, episode_id: str) -> Attempt:
@@ -160,9 +165,11 @@ class CollectionLoop:
         work = self._ask()
         if work is None or not self._set_up(work):
             return
+        episode_id = self._robot.new_episode_id()
         try:
-            episode_id = self._robot.start_recording(work)
+            self._robot.start_recording(work, episode_id)
         except UnavailableError as error:
+            self._close_unsure(episode_id, str(error))
             self._give_up(work, str(error))
             return
         self._record(work, episode_id)
@@ -235,6 +242,11 @@ class CollectionLoop:
             self._release(work, f'no episode: {error}', retry=True)
             return
         self._reported = work.assignment_id
+
+    def _close_unsure(self, episode_id: str, reason: str) -> None:
+        """Close an episode that may have been started although the recorder did not say so."""
+        with suppress(UnavailableError):
+            self._robot.finish_recording(episode_id, Attempt(Outcome.ABORTED, reason))
 
     def _give_up(self, work: Work, reason: str) -> None:
         """Hand the lease back, say what is wrong and pause."""

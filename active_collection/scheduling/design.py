@@ -12,6 +12,8 @@ from active_collection.scenario import Factor
 from active_collection.scenario import Value
 
 Points = npt.NDArray[np.float64]
+#: Coordinate of a continuous factor that has one value.
+CONSTANT = 0.5
 
 
 class FactorSpace:
@@ -47,7 +49,7 @@ class FactorSpace:
                 point[k] = factor.values.index(str(value))
             else:
                 low, high = factor.low or 0.0, factor.high or 0.0
-                point[k] = (float(value) - low) / (high - low) if high > low else 0.5
+                point[k] = (float(value) - low) / (high - low) if high > low else CONSTANT
         return point
 
     def decode(self, point: Points) -> dict[str, Value]:
@@ -71,6 +73,8 @@ class FactorSpace:
         for k, factor in enumerate(self._factors):
             if factor.values is not None:
                 points[:, k] = np.floor(unit[:, k] * len(factor.values))
+            elif factor.low == factor.high:
+                points[:, k] = CONSTANT
         return points
 
     def sequence(self, start: int, stop: int) -> Points:

@@ -1,0 +1,248 @@
+"""The ledger: one writer, nothing half written, refused when it is not sound."""
+import sqlite3
+
+import pytest
+from fleets import START
+from fleets import S
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from active_collection.episode import Outcome
+from active_collection.errors import SchedulingError
+from active_collection.scheduling.events import KINDS
+from active_collection.scheduling.events import Entry
+from active_collection.scheduling.events import ModeChanged
+from active_collection.scheduling.events import decode
+from active_collection.scheduling.events import encode
+from active_collection.scheduling.history import remember
+from active_collection.scheduling.ledger import Ledger
+from active_collection.scheduling.ledger import LedgerReader
+from active_collection.scheduling.scheduler import Counted
+from active_collection.scheduling.scheduler import Refused
+from active_collection.scheduling.scheduler import Released
+
+
+def test_events_read_back_as_they_were_written(fleet):
+    one = fleet()
+    one.collect(ensemble='e1')
+    one.scheduler.pause(one.now)
+
+    entries = list(one.ledger.entries())
+
+    assert [e.sequence for e in entries] == list(range(1, len(entries) + 1))
+    assert {e.event.kind for e in entries} == {
+        'started', 'assigned', 'ensemble', 'finished', 'mode'}
+    for entry in entries:
+        assert decode(entry.event.kind, encode(entry.event), where='here') == entry.event
+
+
+def test_a_second_writer_is_refused_and_a_reader_is_not(fleet):
+    one = fleet()
+    one.collect()
+
+    with pytest.raises(SchedulingError, match='another scheduler'):
+        Ledger(one.path)
+    with LedgerReader(one.path) as reader:
+        assert reader.last_sequence() == one.scheduler.books.sequence
+
+
+@pytest.mark.parametrize('content', [b'not a database' * 100, b'SQLite format 3\0' + b'\7' * 5000])
+def test_a_damaged_file_is_refused_with_a_way_out_and_left_alone(tmp_path, content):
+    path = tmp_path / 'ledger.sqlite3'
+    path.write_bytes(content)
+
+    for kind in (Ledger, LedgerReader):
+        with pytest.raises(SchedulingError, match=r'ledger.sqlite3.*move it away'):
+            kind(path)
+    assert path.read_bytes() == content
+
+
+def test_damage_within_is_found_and_refused(fleet):
+    one = fleet(snapshot_events=10**6)
+    for _ in range(60):
+        one.collect()
+    one.ledger.close()
+    data = bytearray(one.path.read_bytes())
+    data[8192:20480] = b'\xff' * 12288
+    one.path.write_bytes(data)
+
+    with pytest.raises(SchedulingError, match='move it away'):
+        one.__post_init__()
+    with LedgerReader(one.path) as reader:
+        assert reader.damage()
+
+
+def test_another_programs_database_is_refused(tmp_path):
+    path = tmp_path / 'other.sqlite3'
+    with sqlite3.connect(path) as connection:
+        connection.execute('CREATE TABLE mine (x)')
+
+    with pytest.raises(SchedulingError, match='another program'):
+        Ledger(path)
+
+
+def test_a_ledger_of_a_later_release_is_refused(fleet):
+    one = fleet()
+    one.ledger.close()
+    with sqlite3.connect(one.path) as connection:
+        connection.execute('PRAGMA user_version = 99')
+
+    with pytest.raises(SchedulingError, match='version 99'):
+        Ledger(one.path)
+    with sqlite3.connect(one.path) as connection:
+        connection.execute('PRAGMA user_version = 1')
+    one.__post_init__()
+
+
+def test_a_missing_ledger_is_made_for_writing_and_not_for_reading(tmp_path):
+    with pytest.raises(SchedulingError, match='no such file'):
+        LedgerReader(tmp_path / 'none.sqlite3')
+
+    Ledger(tmp_path / 'deep' / 'new.sqlite3').close()
+
+    with LedgerReader(tmp_path / 'deep' / 'new.sqlite3') as reader:
+        assert reader.last_sequence() == 0
+        assert remember(reader) is None
+
+
+def test_a_broken_batch_leaves_nothing(fleet):
+    one = fleet()
+    last = one.ledger.last_sequence()
+    bad = [Entry(last + k, 0, ModeChanged('paused', 'a')) for k in (1, 0)]
+
+    with pytest.raises(SchedulingError):
+        one.ledger.append(bad)
+
+    assert one.ledger.last_sequence() == last
+
+
+def test_a_full_disk_refuses_and_forgets_nothing(fleet):
+    one = fleet()
+    held = one.grant('arm1')
+    writer = one.ledger._writer
+    pages = writer.execute('PRAGMA page_count').fetchone()[0]
+    writer.execute(f'PRAGMA max_page_count = {pages}')
+    before = one.scheduler.books.to_dict()
+    long = 'x' * 20000
+
+    assert one.scheduler.release(held.assignment_id, robot='arm1', reason=long, retry=True,
+                                 now_ns=one.now) is Released.UNAVAILABLE
+    with pytest.raises(SchedulingError, match='full'):
+        one.scheduler.pause(one.now, long)
+    with pytest.raises(SchedulingError, match='full'):
+        one.report(held, episode_id=long)
+    refused = one.ask('arm2', capabilities=(long,))
+    assert refused.code is Refused.UNAVAILABLE and 'full' in refused.message
+    assert one.scheduler.books.to_dict() == before
+    one.wait(10)
+    assert one.grant('arm1') == held
+
+    writer.execute('PRAGMA max_page_count = 1000000')
+    assert one.report(held) is Counted.COUNTED
+
+
+STEPS = st.lists(st.tuples(
+    st.sampled_from(['ask', 'report', 'fail', 'abort', 'amend', 'release', 'wait', 'ensemble']),
+    st.integers(0, 3)), max_size=30)
+
+
+def play(one, steps):
+    """Let robots do something of everything, and return every assignment."""
+    held, reported, assigned, ensemble = {}, [], [], 0
+    for what, k in steps:
+        robot = f'arm{k}'
+        if what == 'ask' and robot not in held:
+            held[robot] = one.grant(robot)
+            assigned.append(held[robot])
+        elif what in {'report', 'fail', 'abort'} and robot in held:
+            outcome = {'report': Outcome.SUCCESS, 'fail': Outcome.FAILURE,
+                       'abort': Outcome.ABORTED}[what]
+            reported.append(held.pop(robot))
+            one.report(reported[-1], outcome=outcome, epistemic=0.1 * (k + 1),
+                       ensemble=f'e{ensemble}' if ensemble else '')
+        elif what == 'release' and robot in held:
+            one.scheduler.release(held.pop(robot).assignment_id, robot=robot, reason='x',
+                                  retry=True, now_ns=one.now)
+        elif what == 'wait':
+            one.wait(3)
+        elif what == 'ensemble':
+            ensemble += 1
+        if what == 'ask' and one.scheduler.books.held_by.get(robot) is None:
+            held.pop(robot, None)
+    return assigned
+
+
+@given(before=STEPS, after=STEPS, interval=st.sampled_from([1, 7, 1000]))
+@settings(max_examples=25, deadline=None)
+def test_a_restart_at_any_instant_goes_on_as_if_nothing_had_happened(
+        tmp_path_factory, before, after, interval):
+    from fleets import SPACE
+    from fleets import Fleet
+
+    from active_collection.config import parse
+    from active_collection.scenario import ScenarioSpace
+    from active_collection.scheduling.settings import SchedulerSettings
+
+    path = tmp_path_factory.mktemp('ledger') / 'a.sqlite3'
+    one = Fleet(parse(SPACE, ScenarioSpace, where='space'), path,
+                SchedulerSettings(snapshot_events=interval, lease_s=1000))
+    play(one, before)
+    alive = one.scheduler.books.to_dict()
+    one.restart()
+    restarted = one.scheduler.books.to_dict()
+    restarted['sequence'] -= 1
+
+    assert restarted == alive
+    play(one, after)
+    folded = remember(one.ledger)
+    assert folded.to_dict() == one.scheduler.books.to_dict()
+    for task in ('pick', 'push'):
+        for place in ('kitchen', 'lab'):
+            assert (folded.coverage.task(task).farthest(place)
+                    == one.scheduler.books.coverage.task(task).farthest(place))
+    one.close()
+
+
+def test_a_restart_renews_the_leases_it_finds(fleet):
+    one = fleet(lease_s=5)
+    held = one.grant()
+    one.now += 1000 * S
+    one.restart()
+    one.wait(3)
+
+    assert one.grant() == held
+    assert one.scheduler.state(one.now).revoked == 0
+
+
+def test_a_restart_under_other_settings_keeps_what_was_learnt(fleet):
+    one = fleet()
+    for _ in range(5):
+        one.collect(ensemble='e1')
+    one.settings = one.settings.model_copy(update={'rule': 'uniform', 'share_window': 3})
+    one.restart()
+
+    assert one.scheduler.state(one.now).episodes == 5
+    assert one.grant().rule == 'uniform'
+
+
+def test_a_restart_without_a_task_keeps_its_past(fleet):
+    one = fleet()
+    for _ in range(12):
+        one.collect()
+    text = 'format: 1\ntasks: {push: {collectors: [scripted]}}\nenvironments: {kitchen: {}}'
+    from active_collection.config import parse
+    from active_collection.scenario import ScenarioSpace
+    smaller, larger = parse(text, ScenarioSpace, where='t'), one.space
+    one.space = smaller
+    one.restart()
+    assert one.grant().scenario.task == 'push'
+    one.space = larger
+    one.restart()
+
+    assert one.scheduler.state(one.now).episodes == 12
+
+
+def test_every_kind_of_event_has_its_name():
+    assert all(kind.kind == name for name, kind in KINDS.items())
+    assert START > 0
