@@ -30,6 +30,8 @@ from active_collection.selection.pool import stored_path
 #: A job ends with the bag that makes it this large (bytes) or this long (bags).
 _JOB_BYTES = 256 << 20
 _JOB_BAGS = 64
+#: A process takes a second or two to start: it has to be worth it (bytes of bags).
+_PROCESS_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,9 @@ def index(bags: Sequence[Path], pool: Path, settings: IndexSettings,
         merge.merge(pool, description)  # what a killed run left
         report, wanted, moved, keep = _compare(bags, pool)
         jobs = _jobs(wanted, pool / DIRECTORY, settings)
-        engine = ENGINES.get(settings.engine)(min(settings.processes, max(1, len(jobs))),
-                                              settings.address)
+        worth = sum(bag.size for bag in wanted) // _PROCESS_BYTES
+        engine = ENGINES.get(settings.engine)(
+            max(1, min(settings.processes, len(jobs), worth)), settings.address)
         done = 0
         progress(0, len(wanted), 0)
         for result in engine.run(jobs):

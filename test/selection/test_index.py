@@ -167,8 +167,9 @@ def test_corrupt_images_are_left_out_and_counted(tmp_path):
     assert 'step' in report.corrupt[0]
 
 
-def test_processes_give_the_same_pool_as_one(data):
+def test_processes_give_the_same_pool_as_one(data, monkeypatch):
     run(data)
+    monkeypatch.setattr(index_module, '_PROCESS_BYTES', 1)
     run(data, replace(ALL, processes=2), 'other')
     one, two = Pool.open(data / 'pool'), Pool.open(data / 'other')
     key = [('unit_id', 'ascending')]
