@@ -1,0 +1,306 @@
+"""The uncertainty node as a process of its own, over real DDS."""
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import datetime
+from datetime import timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from active_collection.msg import RecorderStatus
+from active_collection.msg import Scenario
+from active_collection.msg import UncertaintyEstimate
+from active_collection.srv import LoadEnsemble
+from ament_index_python.packages import get_package_prefix
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+
+from active_collection.bags.observation import ObservationSpec
+from active_collection.config import parse
+from active_collection.nodes import qos
+from active_collection.nodes.conversions import time_to_msg
+from active_collection.nodes.conversions import time_to_ns
+from active_collection.uncertainty.building import build
+from active_collection.uncertainty.dataset import Dataset
+from active_collection.uncertainty.dataset import DecodedEpisode
+from active_collection.uncertainty.ensemble_files import load
+from active_collection.uncertainty.monitor import UncertaintyMonitor
+from active_collection.uncertainty.settings import TrainingSettings
+
+DEADLINE_S = 30.0
+SPEC = """
+format: 1
+reference: hand
+tolerance_s: 1.0
+wait_s: 10.0
+observation:
+  - {name: hand, field: 'hand.pose.position'}
+  - {name: joints, field: 'joints.position[b, a]'}
+  - {name: task, field: 'scenario.task', latched: true, one_of: [push, pull]}
+action: {field: 'action.position', low: [-1, -1], high: [1, 1]}
+"""
+
+
+@pytest.fixture(scope='module')
+def ensembles(tmp_path_factory):
+    """Two ensembles of one specification; the second is the newer one."""
+    torch.set_num_threads(1)
+    spec = parse(SPEC, ObservationSpec, where='spec.yaml')
+    generator = torch.Generator().manual_seed(0)
+    episodes = []
+    for number in range(4):
+        seen = torch.rand(30, 7, generator=generator)
+        episodes.append(DecodedEpisode(str(number), 'push', seen, seen[:, :2] - seen[:, 2:4]))
+    dataset = Dataset.of(episodes, spec, {'hand': 3, 'joints': 2, 'task': 2})
+    out = tmp_path_factory.mktemp('ensembles')
+    return [build(dataset, spec, TrainingSettings(members=3, hidden=(16,), steps=20, seed=day),
+                  out=out, now=datetime(2026, 1, day, tzinfo=timezone.utc)).path
+            for day in (1, 2)]
+
+
+class Robot(Node):
+    """What surrounds an uncertainty node: sensors, an agent, a recorder, a reader."""
+
+    def __init__(self, namespace):
+        super().__init__('robot', namespace=namespace)
+        self.hand = self.create_publisher(PoseStamped, 'hand', qos.STATE)
+        self.joints = self.create_publisher(JointState, 'joints', qos.SENSOR)
+        self.scenario = self.create_publisher(Scenario, 'scenario', qos.LATCHED)
+        self.recorder = self.create_publisher(RecorderStatus, 'recorder/status', qos.LATCHED)
+        self.loading = self.create_client(LoadEnsemble, 'uncertainty/load_ensemble')
+        self.estimates, self.reports = [], []
+        self.create_subscription(
+            UncertaintyEstimate, 'uncertainty/estimate', self.estimates.append, qos.STATE)
+        self.create_subscription(
+            DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
+
+    def _on_diagnostics(self, array):
+        self.reports += [s for s in array.status if s.name.startswith(self.get_namespace())]
+
+    def report_with(self, text):
+        return next((s for s in reversed(self.reports) if text in s.message), None)
+
+    def show(self, step, position, joints):
+        """Publish one observation, joints in another order than the specification has."""
+        stamp = time_to_msg(10**9 + step * 20_000_000)
+        self.joints.publish(_stamped(JointState(
+            name=['a', 'b'], position=[joints[1], joints[0]]), stamp))
+        pose = _stamped(PoseStamped(), stamp)
+        pose.header.frame_id = 'base_link'
+        pose.pose.position.x, pose.pose.position.y, pose.pose.position.z = position
+        self.hand.publish(pose)
+
+    def is_heard(self):
+        return self.hand.get_subscription_count() and self.joints.get_subscription_count()
+
+    def load(self, path):
+        assert self.loading.wait_for_service(DEADLINE_S)
+        done = threading.Event()
+        future = self.loading.call_async(LoadEnsemble.Request(path=str(path)))
+        future.add_done_callback(lambda _: done.set())
+        assert done.wait(DEADLINE_S)
+        return future.result()
+
+
+def _stamped(message, stamp):
+    message.header.stamp = stamp
+    return message
+
+
+def wait_for(condition, what):
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f'waited in vain for {what}'
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def robot(ros, request):
+    node = Robot(f'/u{abs(hash(request.node.name)) % 10**8}')
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    node.scenario.publish(Scenario(task='pull', environment='table'))
+    yield node
+    executor.shutdown()
+    thread.join(5)
+    node.destroy_node()
+
+
+@pytest.fixture
+def start(robot):
+    """Start uncertainty nodes; whatever still runs at the end is ended."""
+    processes = []
+
+    def start_node(**parameters):
+        executable = Path(get_package_prefix('active_collection'),
+                          'lib', 'active_collection', 'uncertainty')
+        values = {'reload_period_s': 0.1, 'diagnostics_period_s': 0.2, **parameters}
+        command = [sys.executable, str(executable), '--ros-args',
+                   '-r', f'__ns:={robot.get_namespace()}']
+        for name, value in values.items():
+            command += ['-p', f'{name}:={value}']
+        processes.append(subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ))
+        return processes[-1]
+
+    yield start_node
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def steps(count):
+    random = np.random.default_rng(1)
+    return random.random((count, 3)), random.random((count, 2))
+
+
+def test_each_observation_gets_the_numbers_that_the_library_gives(robot, start, ensembles):
+    start(ensembles=str(ensembles[0]))
+    wait_for(robot.is_heard, 'subscriptions')
+    positions, joints = steps(40)
+    robot.recorder.publish(RecorderStatus(state=RecorderStatus.RECORDING, episode_id='e1'))
+    wait_for(lambda: robot.report_with('scoring with'), 'a good report')
+
+    for step in range(40):
+        robot.show(step, positions[step], joints[step])
+    wait_for(lambda: len(robot.estimates) == 40, 'estimates')
+
+    monitor = UncertaintyMonitor(load(ensembles[0]))
+    monitor.start_episode('e1')
+    for step, message in enumerate(robot.estimates):
+        stamp = 10**9 + step * 20_000_000
+        values = np.concatenate([positions[step], joints[step], [0.0, 1.0]])
+        expected = monitor.observe(values, stamp)
+        assert time_to_ns(message.header.stamp) == stamp
+        assert message.header.frame_id == 'base_link'
+        assert message.ensemble_id == ensembles[0].name
+        assert message.epistemic == np.float32(expected.epistemic)
+        assert message.aleatoric == np.float32(expected.aleatoric)
+        assert message.total == np.float32(expected.total)
+        assert message.novelty == np.float32(expected.novelty)
+        assert message.threshold == np.float32(expected.threshold)
+        assert message.high == expected.high
+        np.testing.assert_array_equal(
+            message.action_mean, expected.action_mean.astype(np.float32))
+        assert message.episode.steps == step + 1
+        assert message.episode.epistemic_mean == np.float32(expected.episode.epistemic_mean)
+    assert robot.estimates[-1].episode.episode_id == 'e1'
+
+
+def test_without_an_ensemble_it_says_so_and_takes_the_first_that_comes(
+        robot, start, ensembles, tmp_path):
+    start(ensembles=str(tmp_path / 'ensembles'))
+    wait_for(lambda: robot.report_with('no ensemble yet'), 'the report')
+
+    (tmp_path / 'ensembles').mkdir()
+    shutil.copytree(ensembles[0], tmp_path / 'ensembles' / ensembles[0].name)
+    wait_for(robot.is_heard, 'subscriptions')
+    wait_for(lambda: robot.report_with('scoring with'), 'a good report')
+    robot.show(0, [0.1, 0.2, 0.3], [0.4, 0.5])
+
+    wait_for(lambda: robot.estimates, 'an estimate')
+    assert robot.estimates[0].episode.steps == 0
+
+
+def test_a_newer_ensemble_is_taken_without_missing_an_observation(
+        robot, start, ensembles, tmp_path):
+    shutil.copytree(ensembles[0], tmp_path / ensembles[0].name)
+    start(ensembles=str(tmp_path))
+    wait_for(robot.is_heard, 'subscriptions')
+    wait_for(lambda: robot.report_with('scoring with'), 'a good report')
+    positions, joints = steps(2000)
+
+    step = 0
+    while not (robot.estimates and robot.estimates[-1].ensemble_id == ensembles[1].name):
+        robot.show(step, positions[step], joints[step])
+        wait_for(lambda sent=step: len(robot.estimates) > sent, 'the estimate')
+        if step == 20:
+            shutil.copytree(ensembles[1], tmp_path / '.copy')
+            (tmp_path / '.copy').rename(tmp_path / ensembles[1].name)
+        step += 1
+        assert step < 2000
+
+    ids = [e.ensemble_id for e in robot.estimates]
+    assert len(ids) == step
+    assert ids == sorted(ids)
+
+
+def test_a_bad_ensemble_is_refused_and_the_old_one_goes_on(robot, start, ensembles, tmp_path):
+    shutil.copytree(ensembles[0], tmp_path / ensembles[0].name)
+    start(ensembles=str(tmp_path))
+    wait_for(lambda: robot.report_with('scoring with'), 'a good report')
+    bad = tmp_path / '20990101T000000-ffffff'
+    shutil.copytree(ensembles[1], bad)
+    (bad / 'members.safetensors').write_bytes(b'nonsense')
+
+    wait_for(lambda: robot.report_with('refused'), 'the refusal')
+    answer = robot.load(bad)
+    wait_for(robot.is_heard, 'subscriptions')
+    robot.show(0, [0.1, 0.2, 0.3], [0.4, 0.5])
+    wait_for(lambda: robot.estimates, 'an estimate')
+
+    assert 'members.safetensors' in robot.report_with('refused').message
+    assert not answer.loaded
+    assert 'members.safetensors' in answer.message
+    assert answer.ensemble_id == ensembles[0].name
+    assert robot.estimates[0].ensemble_id == ensembles[0].name
+
+
+def test_the_service_loads_an_ensemble(robot, start, ensembles):
+    start()
+
+    answer = robot.load(ensembles[1].parent)
+
+    assert answer.loaded
+    assert answer.ensemble_id == ensembles[1].name
+
+
+def test_bad_input_is_told_and_does_not_end_it(robot, start, ensembles):
+    start(ensembles=str(ensembles[0]))
+    wait_for(robot.is_heard, 'subscriptions')
+    wait_for(lambda: robot.report_with('scoring with'), 'a good report')
+
+    robot.show(0, [float('nan'), 0.2, 0.3], [0.4, 0.5])
+    wait_for(lambda: robot.report_with('hand.pose.position: NaN'), 'the report')
+    robot.scenario.publish(Scenario(task='sing', environment='table'))
+    wait_for(lambda: robot.report_with("found 'sing'"), 'the report')
+    robot.show(1, [0.1, 0.2, 0.3], [0.4, 0.5])
+
+    wait_for(lambda: robot.estimates, 'an estimate')
+    assert len(robot.estimates) == 1
+
+
+def test_an_unknown_parameter_ends_it_with_one_line(start):
+    process = start(ensemble='nowhere')
+
+    output, _ = process.communicate(timeout=DEADLINE_S)
+
+    assert process.returncode == 2
+    assert "did you mean 'ensembles'" in output
+    assert 'Traceback' not in output
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_cleanly_on_a_signal(robot, start, ensembles, number):
+    process = start(ensembles=str(ensembles[0]))
+    wait_for(lambda: robot.report_with('scoring with'), 'a good report')
+
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=DEADLINE_S)
+
+    assert process.returncode == 0
+    assert 'Traceback' not in output
