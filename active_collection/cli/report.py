@@ -16,6 +16,7 @@ from active_collection.errors import ReportError
 
 if TYPE_CHECKING:
     from active_collection.selection.pool import Pool
+    from active_collection.selection.rounds import Round
 
 NAME = 'report'
 HELP = 'write an HTML page of collection, learning and selection'
@@ -27,7 +28,8 @@ _SHOWN = 5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('--data', type=Path, help='data directory: ledger, episodes, evaluations')
-    parser.add_argument('--pool', type=Path, help='the pool (default: DATA/pool)')
+    parser.add_argument('--pool', type=Path,
+                        help='the pool (default: DATA/pool, or that of the round)')
     parser.add_argument('--round', help='the round: its number in DATA/rounds, or its directory '
                                         '(default: the newest of DATA)')
     parser.add_argument('--title', default='Collection report', help='heading of the page')
@@ -96,26 +98,14 @@ def _add_collection(parts: dict[str, Any], data: Path, complaints: list[str]) ->
 def _add_selection(parts: dict[str, Any], arguments: argparse.Namespace,
                    complaints: list[str]) -> None:
     from active_collection.cli.progress import progress
-    from active_collection.cli.report_selection import newest_round
     from active_collection.cli.report_selection import read_pool
     from active_collection.cli.report_selection import read_selection
     from active_collection.cli.report_selection import with_pictures
 
     missing = parts['missing']
-    pool = _open_pool(arguments, missing)
-    chosen = (_round_directory(arguments) if arguments.round is not None
-              else newest_round(arguments.data) if arguments.data is not None else None)
-    selection = None
-    if chosen is None:
-        missing['contact'] = 'no round has a selection'
-    else:
-        try:
-            selection = read_selection(chosen, pool)
-        except ReportError as error:
-            if arguments.round is not None:
-                raise
-            complaints.append(str(error))
-            missing['contact'] = str(error)
+    opened = _open_round(arguments, missing, complaints)
+    pool = _open_pool(arguments, opened, missing, complaints)
+    selection = read_selection(opened, pool) if opened is not None else None
     if selection is not None and pool is not None:
         with progress('reading pictures') as update:
             selection = with_pictures(selection, pool, complaints.append, update)
@@ -125,15 +115,45 @@ def _add_selection(parts: dict[str, Any], arguments: argparse.Namespace,
     parts['selection'] = selection
 
 
-def _open_pool(arguments: argparse.Namespace, missing: dict[str, str]) -> Pool | None:
+def _open_round(arguments: argparse.Namespace, missing: dict[str, str],
+                complaints: list[str]) -> Round | None:
+    """Return the round; None where there is none and none was asked for."""
+    from active_collection.cli.report_selection import newest_round
+    from active_collection.selection.rounds import Round
+
+    if arguments.round is not None:
+        return Round.open(_round_directory(arguments))
+    newest = newest_round(arguments.data) if arguments.data is not None else None
+    if newest is None:
+        missing['contact'] = 'no round has a selection'
+        return None
+    try:
+        return Round.open(newest)
+    except ActiveCollectionError as error:
+        complaints.append(str(error))
+        missing['contact'] = str(error)
+        return None
+
+
+def _open_pool(arguments: argparse.Namespace, opened: Round | None, missing: dict[str, str],
+               complaints: list[str]) -> Pool | None:
     """Return the pool; None where there is none and none was asked for."""
     from active_collection.selection.pool import Pool
 
-    directory = arguments.pool or (arguments.data / 'pool' if arguments.data else None)
-    if directory is None or (arguments.pool is None and not directory.exists()):
-        missing['map'] = missing['bags'] = 'no pool has been indexed'
+    if arguments.pool is not None:
+        return Pool.open(arguments.pool)
+    nearby = [arguments.data / 'pool'] if arguments.data is not None else []
+    nearby += [opened.pool] if opened is not None else []
+    directory = next((path for path in nearby if path.exists()), None)
+    missing['map'] = missing['bags'] = 'no pool has been indexed'
+    if directory is None:
         return None
-    return Pool.open(directory)
+    try:
+        return Pool.open(directory)
+    except ActiveCollectionError as error:
+        complaints.append(str(error))
+        missing['map'] = missing['bags'] = str(error)
+        return None
 
 
 def _round_directory(arguments: argparse.Namespace) -> Path:

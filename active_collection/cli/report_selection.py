@@ -1,7 +1,6 @@
 """What the report shows of selection: from the pool, a round and the bags' own pictures."""
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -13,17 +12,13 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from active_collection.errors import ActiveCollectionError
-from active_collection.errors import ReportError
 
 if TYPE_CHECKING:
     from active_collection.bags.reader import Message
     from active_collection.report import data as report
     from active_collection.selection.pool import Pool
+    from active_collection.selection.rounds import Round
 
-SELECTION = 'selection.parquet'
-MANIFEST = 'manifest.json'
-#: What a selection has at least.
-COLUMNS = ('unit_id', 'order')
 #: Units that the map takes from the pool, besides the picks.
 SAMPLE = 4000
 
@@ -32,51 +27,33 @@ Warn = Callable[[str], None]
 
 def newest_round(data: Path) -> Path | None:
     """Return the highest-numbered round below a data directory that has a selection."""
+    from active_collection.selection.rounds import SELECTION
+
     found = [path.parent for path in data.glob(f'rounds/*/{SELECTION}')
              if path.parent.name.isdigit()]
     return max(found, key=lambda path: int(path.name), default=None)
 
 
-def read_selection(directory: Path, pool: Pool | None) -> report.Selection:
+def read_selection(opened: Round, pool: Pool | None) -> report.Selection:
     """
-    Read a round's selection; the picks have no picture yet.
+    Return a round's selection; the picks have no picture yet.
 
-    :param pool: what knows their bag, topic and time
-    :raises ReportError: where the round cannot be read
+    :param pool: what knows where their bags are by now, and their novelty
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     from active_collection.report.data import Pick
     from active_collection.report.data import Selection
-    from active_collection.report.data import Unit
 
-    path = directory / SELECTION
-    try:
-        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise ReportError(path, found=f'{type(error).__name__}: {error}',
-                          expected='a selection (`active-collection select` makes one)'
-                          ) from error
-    missing = [name for name in COLUMNS if rows and name not in rows[0]]
-    if missing:
-        raise ReportError(path, found=f'no column {", ".join(missing)}',
-                          expected=f'columns {", ".join(COLUMNS)}')
-    manifest = _manifest(directory / MANIFEST)
-    known = _units(pool, (str(row['unit_id']) for row in rows)) if pool is not None else {}
-    rows.sort(key=lambda row: int(row['order']))
+    rows = sorted(opened.picks.to_pylist(), key=lambda row: int(row['order']))
+    known = _units(pool, (row['unit_id'] for row in rows)) if pool is not None else {}
     picks = tuple(
-        Pick(known.get(str(row['unit_id'])) or Unit(
-                str(row['unit_id']), str(row.get('bag', '')), str(row.get('topic', '')),
-                int(row.get('stamp_ns') or 0), str(row.get('task', ''))),
-             number, _number(row.get('score')), str(row.get('reason') or ''))
+        Pick(known.get(row['unit_id']) or _unit(row), number, _number(row['score']),
+             row['reason'] or '')
         for number, row in enumerate(rows, 1))
+    manifest, name = opened.manifest, opened.directory.resolve().name
     seed = manifest.get('seed')
-    counts = {str(name): int(value) for name, value in _counts(manifest).items()
-              if isinstance(value, int) and not isinstance(value, bool)}
-    strategy = str(manifest.get('strategy') or (rows[0].get('strategy', '') if rows else ''))
-    return Selection(int(directory.name) if directory.name.isdigit() else 0, strategy, picks,
-                     seed if isinstance(seed, int) else None, _made_ns(manifest), counts)
+    return Selection(
+        int(name) if name.isdigit() else 0, str(manifest.get('strategy', '')), picks,
+        seed if isinstance(seed, int) else None, _made_ns(manifest), _counts(manifest))
 
 
 def read_pool(pool: Pool, picked: Iterable[str]) -> report.Pool:
@@ -168,13 +145,17 @@ def _units(pool: Pool, unit_ids: Iterable[str]) -> dict[str, report.Unit]:
 
 def _at(pool: Pool, rows: list[int]) -> list[report.Unit]:
     """Return the units of some rows of the index."""
+    return [_unit(row) for row in pool.units.take(rows).to_pylist()]
+
+
+def _unit(row: Mapping[str, Any]) -> report.Unit:
+    """Return a row of an index or of a round as a unit."""
     from active_collection.report.data import Unit
 
-    return [Unit(
+    return Unit(
         row['unit_id'], row['bag'], row['topic'], row['stamp_ns'], row['task'] or '',
         row['environment'] or '', row['outcome'] or '', row['episode_id'] or '',
-        _number(row['epistemic']), _number(row['novelty']))
-        for row in pool.units.take(rows).to_pylist()]
+        _number(row['epistemic']), _number(row.get('novelty')))
 
 
 def _bags(pool: Pool, touched: set[str]) -> Iterable[report.BagTimeline]:
@@ -195,23 +176,12 @@ def _bags(pool: Pool, touched: set[str]) -> Iterable[report.BagTimeline]:
                           stamps[own].astype(np.int64), epistemic[own])
 
 
-def _manifest(path: Path) -> dict[str, Any]:
-    """Return what a manifest says; nothing where it is missing."""
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise ReportError(path, found=f'{type(error).__name__}: {error}', expected='JSON'
-                          ) from error
-    if not isinstance(content, dict):
-        raise ReportError(path, found=type(content).__name__, expected='a JSON object')
-    return content
-
-
-def _counts(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    counts = manifest.get('counts')
-    return counts if isinstance(counts, dict) else {}
+def _counts(manifest: Mapping[str, Any]) -> dict[str, int]:
+    """Return what became of the pool, by the report's names."""
+    named = {'units': 'units', 'labelled': 'labelled_before', 'excluded': 'excluded',
+             'duplicates_avoided': 'near_duplicates', 'selected': 'selected'}
+    return {name: manifest[key] for key, name in named.items()
+            if isinstance(manifest.get(key), int) and (manifest[key] or key == 'selected')}
 
 
 def _made_ns(manifest: Mapping[str, Any]) -> int:

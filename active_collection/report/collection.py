@@ -21,9 +21,13 @@ from active_collection.report.numbers import percent
 from active_collection.report.numbers import time_ticks
 
 MOST_ROWS = 400
-MOST_LANES = 30
+MOST_LANES = 24
 MOST_MARKS = 3000
+#: With more rounds than this, shares are tinted cells instead of bars.
+MOST_BARS = 6
 LANE = 26
+#: Width of a round below which it has no label in the timeline (percent).
+LABEL = 7.0
 #: Outcome to the class that colours it; the rest is neutral.
 OUTCOMES = {'success': 'good', 'failure': 'bad'}
 
@@ -56,16 +60,23 @@ class TaskRow:
 
 @dataclass(frozen=True, slots=True)
 class CollectionView:
-    """What the section shows."""
+    """
+    What the section shows.
+
+    :param compact: whether there are too many rounds for bars
+    :param marks: assignments in the timeline; `rows` and it hold the last of `total`
+    """
 
     conclusion: str
     rounds: tuple[str, ...]
+    compact: bool
     even: float
     largest: float
     tasks: tuple[TaskRow, ...]
     terms: tuple[str, ...]
     largest_term: float
     timeline: Markup
+    marks: int
     rows: tuple[Assignment, ...]
     start_ns: int
     total: int
@@ -94,16 +105,19 @@ def build(data: ReportData) -> CollectionView | None:
     tasks.sort(key=lambda row: -row.shares[-1].share)
     robots = Counter(a.robot for a in assignments)
     lanes = sorted(name for name, _ in robots.most_common(MOST_LANES))
+    shown = [a for a in assignments if a.robot in lanes][-MOST_MARKS:]
     return CollectionView(
         conclusion=_conclusion(tasks, rounds),
         rounds=tuple(round_name(number) for number in rounds),
+        compact=len(rounds) > MOST_BARS,
         even=1 / len(names),
         largest=max(share.share for row in tasks for share in row.shares),
         tasks=tuple(tasks),
         terms=tuple(terms),
         largest_term=max((abs(value) for row in tasks for value in row.terms
                           if math.isfinite(value)), default=0.0),
-        timeline=_timeline(assignments, lanes),
+        timeline=_timeline(shown, lanes),
+        marks=len(shown),
         rows=tuple(assignments[-MOST_ROWS:]),
         start_ns=assignments[0].issued_ns,
         total=len(assignments),
@@ -117,14 +131,22 @@ def round_name(number: int) -> str:
 
 
 def _term_names(assignments: Sequence[Assignment], last: int) -> list[str]:
-    """Return the terms of the last round in the order in which they first occur."""
+    """Return the terms that counted in the last round, in the order in which they occur."""
     return list(dict.fromkeys(
-        term.name for a in assignments if a.round == last for term in a.terms))
+        term.name for a in assignments if a.round == last for term in a.terms if term.weight))
 
 
 def _mean_term(assignments: Sequence[Assignment], name: str) -> float:
     return mean(term.value * term.weight for a in assignments for term in a.terms
-                if term.name == name)
+                if term.name == name and term.weight)
+
+
+def explain(a: Assignment) -> str:
+    """Return how an assignment's score came about, then the terms that only inform."""
+    counted = ' + '.join(f'{t.name} {figure(t.value)} × {figure(t.weight)}'
+                         for t in a.terms if t.weight)
+    informing = ', '.join(f'{t.name} {figure(t.value)}' for t in a.terms if not t.weight)
+    return '; '.join(part for part in (counted, informing) if part)
 
 
 def _conclusion(tasks: Sequence[TaskRow], rounds: Sequence[int]) -> str:
@@ -144,10 +166,9 @@ def _conclusion(tasks: Sequence[TaskRow], rounds: Sequence[int]) -> str:
     return f'{favour}, and less than half of it to {count(len(starved), "task")}.'
 
 
-def _timeline(assignments: Sequence[Assignment], robots: Sequence[str]) -> Markup:
+def _timeline(shown: Sequence[Assignment], robots: Sequence[str]) -> Markup:
     """Return lanes of assignments over time; x is in percent, so that it fits any width."""
     lanes = {robot: index for index, robot in enumerate(robots)}
-    shown = [a for a in assignments if a.robot in lanes][-MOST_MARKS:]
     start = min(a.issued_ns for a in shown)
     stop = max(max(a.issued_ns, a.ended_ns) for a in shown)
     span = max(1, stop - start)
@@ -156,17 +177,18 @@ def _timeline(assignments: Sequence[Assignment], robots: Sequence[str]) -> Marku
     def at(time_ns: int) -> float:
         return 100 * (time_ns - start) / span
 
-    parts = []
-    bounds: dict[int, tuple[int, int]] = {}
-    for a in shown:
-        low, high = bounds.get(a.round, (a.issued_ns, a.issued_ns))
-        bounds[a.round] = (min(low, a.issued_ns), max(high, a.issued_ns))
     height = top + LANE * len(robots)
-    for number, (low, _) in sorted(bounds.items()):
-        parts.append(tag('line', x1=f'{at(low):.2f}%', x2=f'{at(low):.2f}%', y1=4, y2=height,
+    starts: dict[int, float] = {}
+    for a in shown:
+        starts[a.round] = min(at(a.issued_ns), starts.get(a.round, 100.0))
+    parts = []
+    ends = [*sorted(starts.values())[1:], 100.0]
+    for (number, left), right in zip(sorted(starts.items()), ends, strict=True):
+        parts.append(tag('line', x1=f'{left:.2f}%', x2=f'{left:.2f}%', y1=4, y2=height,
                          class_='rule'))
-        parts.append(tag('text', round_name(number), x=f'{at(low):.2f}%', y=13, dx=5,
-                         class_='label'))
+        if right - left > LABEL:
+            parts.append(tag('text', round_name(number), x=f'{left:.2f}%', y=13, dx=5,
+                             class_='label'))
     for a in shown:
         left, width = at(a.issued_ns), at(max(a.ended_ns, a.issued_ns)) - at(a.issued_ns)
         parts.append(tag(
@@ -187,7 +209,7 @@ def _timeline(assignments: Sequence[Assignment], robots: Sequence[str]) -> Marku
 
 def _tip(a: Assignment, start: int) -> str:
     spent = f', took {duration((a.ended_ns - a.issued_ns) / 1e9)}' if a.ended_ns else ''
-    terms = ' + '.join(f'{t.name} {figure(t.value)} × {figure(t.weight)}' for t in a.terms)
+    terms = explain(a)
     return tip(
         str(a.scenario), f'{a.outcome} by {a.robot}{f" ({a.collector})" if a.collector else ""}',
         f'{round_name(a.round)}, after {duration((a.issued_ns - start) / 1e9)}{spent}',

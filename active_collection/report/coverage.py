@@ -16,8 +16,8 @@ from active_collection.report.data import FactorRange
 from active_collection.report.data import ReportData
 from active_collection.report.markup import tag
 from active_collection.report.markup import tip
-from active_collection.report.numbers import figure
 from active_collection.report.numbers import percent
+from active_collection.report.numbers import plain
 from active_collection.report.numbers import ticks
 
 #: Cells along each axis of the grid that coverage is counted on.
@@ -36,11 +36,16 @@ Place = Callable[[float], float]
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """Two continuous factors against each other."""
+    """
+    Two continuous factors against each other, or one over rounds.
+
+    :param filled: cells that hold an episode, of `cells`
+    """
 
     title: str
     chart: Markup
     filled: int
+    cells: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,6 @@ class CoverageView:
 
     conclusion: str
     tasks: tuple[TaskCoverage, ...]
-    cells: int
 
 
 def build(data: ReportData) -> CoverageView | None:
@@ -88,13 +92,12 @@ def build(data: ReportData) -> CoverageView | None:
     chosen = max(tasks, key=lambda task: (task.episodes, len(task.planes)))
     tasks.remove(chosen)
     planes = [plane for task in (chosen, *tasks) for plane in task.planes]
-    average = (sum(plane.filled for plane in planes) / (len(planes) * CELLS ** 2)
-               if planes else 0.0)
+    average = sum(plane.filled / plane.cells for plane in planes) / max(1, len(planes))
     conclusion = (
         f'Over all tasks, {percent(average)} of the cells of a {CELLS} × {CELLS} grid over each '
-        'pair of factors hold an episode; the shaded cells are still empty.'
+        'pair of factors hold an episode; the shaded ones are still empty.'
         if planes else 'How often each value of each factor was collected.')
-    return CoverageView(conclusion, (chosen, *tasks), CELLS ** 2)
+    return CoverageView(conclusion, (chosen, *tasks))
 
 
 def _task(task: str, assignments: Sequence[Assignment], ranges: Ranges) -> TaskCoverage:
@@ -109,7 +112,7 @@ def _task(task: str, assignments: Sequence[Assignment], ranges: Ranges) -> TaskC
     moving = [name for name in continuous if spans[name].high > spans[name].low]
     planes = tuple(_plane(x, y, assignments, spans) for x, y in pair(moving)[:MOST_PANELS])
     bars = tuple(_bars(name, rows) for name in discrete)
-    said = [f'{plane.title}: {plane.filled} of {CELLS ** 2} cells' for plane in planes]
+    said = [f'{plane.title}: {plane.filled} of {plane.cells} cells' for plane in planes]
     return TaskCoverage(task, len(assignments), planes, bars, '; '.join(said))
 
 
@@ -179,12 +182,13 @@ def _plane(x: str, y: str, assignments: Sequence[Assignment],
     name = 'round' if alone else f'{y} ({up.unit})' if up.unit else y
     parts.append(tag('text', name, class_='axis', text_anchor='middle',
                      transform=f'translate(12 {TOP + tall / 2:.0f}) rotate(-90)'))
+    size = 4.2 if len(points) < 150 else 3.2 if len(points) < 400 else 2.4
     for px, py, a in points[-MOST_POINTS:]:
-        parts.append(_mark(to_x(px), to_y(py), a, rounds))
+        parts.append(_mark(to_x(px), to_y(py), a, rounds, size))
     chart = tag('svg', *parts, viewBox=f'0 0 {WIDTH} {HEIGHT}', class_='plane', role='img',
                 aria_label=f'Collected configurations: {x} against {name}')
     title = x if alone else f'{x} × {y}'
-    return Plane(title, chart, len(filled) * (CELLS if alone else 1))
+    return Plane(title, chart, len(filled), CELLS * rows)
 
 
 def _cell(value: float, span: FactorRange, cells: int) -> int:
@@ -204,14 +208,16 @@ def _ticks(across: FactorRange, up: FactorRange, to_x: Place, to_y: Place, *,
     return parts
 
 
-def _mark(x: float, y: float, a: Assignment, rounds: Sequence[int]) -> Markup:
+def _mark(x: float, y: float, a: Assignment, rounds: Sequence[int], size: float) -> Markup:
     recent = 0.45 + 0.55 * (rounds.index(a.round) + 1) / len(rounds)
     text = tip(f'{a.outcome}, {round_name(a.round)}',
-               *(f'{name} = {figure(value) if isinstance(value, float) else value}'
+               *(f'{name} = {plain(value) if isinstance(value, float) else value}'
                  for name, value in a.scenario.configuration))
     if a.outcome == 'success':
-        return tag('circle', cx=x, cy=y, r=4.2, class_='mark good', opacity=recent, data_tip=text)
-    cross = f'M{x - 3.6:.1f},{y - 3.6:.1f}l7.2,7.2m0,-7.2l-7.2,7.2'
+        return tag('circle', cx=x, cy=y, r=size, class_='mark good', opacity=recent, data_tip=text)
+    arm = 0.86 * size
+    cross = (f'M{x - arm:.1f},{y - arm:.1f}l{2 * arm:.1f},{2 * arm:.1f}'
+             f'm0,{-2 * arm:.1f}l{-2 * arm:.1f},{2 * arm:.1f}')
     return tag('path', d=cross, class_='mark bad', opacity=recent, data_tip=text)
 
 

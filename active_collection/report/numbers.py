@@ -59,6 +59,11 @@ def figure(value: float, digits: int = 3) -> str:
     return decimal(value, max(0, digits - 1 - math.floor(math.log10(size))))
 
 
+def plain(value: float) -> str:
+    """Return a number with three significant digits and no zeros that say nothing."""
+    return f'{value:.3g}'.replace('-', '\N{MINUS SIGN}')
+
+
 def decimal(value: float, places: int) -> str:
     """Return a number with so many decimals."""
     if not math.isfinite(value):

@@ -31,6 +31,7 @@ from active_collection.report.numbers import duration
 from active_collection.report.numbers import figure
 from active_collection.report.numbers import moment
 from active_collection.report.numbers import percent
+from active_collection.report.numbers import plain
 
 HERE = Path(__file__).parent
 
@@ -110,8 +111,9 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE, encoding='utf-8'), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=StrictUndefined, finalize=_finalize)
-    environment.filters.update(count=count, decimal=decimal, duration=duration, figure=figure,
-                               moment=moment, percent=percent)
+    environment.filters.update(
+        count=count, decimal=decimal, duration=duration, explain=collection.explain,
+        figure=figure, moment=moment, percent=percent, plain=plain)
     environment.globals.update(
         after_round=learning.after_round, round_name=collection.round_name)
     return environment

@@ -70,7 +70,7 @@ def assignments(random, number=168):
         terms = () if round_ == 0 else (
             Term('epistemic', .02 + .05 * (1 - SKILL[task]), 8.0),
             Term('failure', 1 - SKILL[task], .6), Term('coverage', random.uniform(.1, .5), .4),
-            Term('cost', random.uniform(.8, 1.2), -.1))
+            Term('cost', random.uniform(.8, 1.2), -.1), Term('recent_share', .1, 0.0))
         made.append(Assignment(
             f'a{index:04}', Scenario.of(task, 'table', values), robot, round_, issued,
             issued + took, 'scripted' if round_ == 0 or random.random() < .6 else 'policy',

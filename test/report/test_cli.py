@@ -1,15 +1,12 @@
 """`active-collection report` on what the other parts really write."""
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -36,9 +33,14 @@ from active_collection.scheduling.events import Request
 from active_collection.scheduling.ledger import Ledger
 from active_collection.scheduling.scheduler import Scheduler
 from active_collection.scheduling.settings import SchedulerSettings
+from active_collection.selection.batch import Pick
 from active_collection.selection.index import IndexSettings
 from active_collection.selection.index import index
 from active_collection.selection.pool import Pool
+from active_collection.selection.rounds import Round
+from active_collection.selection.rounds import write_round
+from active_collection.selection.select import Query
+from active_collection.selection.select import Selection
 
 S = 10**9
 START = bag_factory.START_NS
@@ -92,19 +94,13 @@ def evaluate(data):
                 'push': {'success': success, 'episodes': 10, 'epistemic': None}}}))
 
 
-def select(data, number='1'):
+def choose(data, number='1', count=7):
+    """Select by hand, so that order, score and reason are known, and write it as `select` does."""
     pool = Pool.open(data / 'pool')
-    chosen = pool.texts('unit_id')[::5]
-    directory = data / 'rounds' / number
-    directory.mkdir(parents=True)
-    pq.write_table(pa.table({
-        'unit_id': chosen, 'order': list(range(len(chosen)))[::-1],
-        'score': np.linspace(1, 0, len(chosen)).tolist(), 'reason': ['far <away>'] * len(chosen),
-        'strategy': ['k_center'] * len(chosen)}), directory / 'selection.parquet')
-    (directory / 'manifest.json').write_text(json.dumps({
-        'seed': 3, 'strategy': 'k_center', 'time': '2023-11-14T22:20:00+00:00',
-        'counts': {'units': len(pool), 'selected': len(chosen), 'near_duplicates': 2}}))
-    return chosen
+    picks = tuple(Pick(unit, 1 - unit / 100, 'far <away>') for unit in range(0, 5 * count, 5)
+                  if unit < len(pool))
+    write_round(data / 'rounds' / number, pool, Query(count, 'k_center', seed=3),
+                Selection(picks, 9, 2))
 
 
 @pytest.fixture(scope='module')
@@ -114,7 +110,7 @@ def whole(tmp_path_factory):
     evaluate(data)
     index(sorted((data / 'episodes').glob('*/*')), data / 'pool',
           IndexSettings())
-    select(data)
+    choose(data)
     return data
 
 
@@ -188,9 +184,9 @@ def test_pictures_are_those_of_the_bags(whole):
     import cv2
 
     pool = Pool.open(whole / 'pool')
-    selection = read_selection(whole / 'rounds' / '1', pool)
+    selection = read_selection(Round.open(whole / 'rounds' / '1'), pool)
     assert [pick.order for pick in selection.picks] == list(range(1, len(selection.picks) + 1))
-    assert [pick.score for pick in selection.picks] == sorted(p.score for p in selection.picks)
+    assert [pick.score for pick in selection.picks] == [1 - n / 100 for n in range(0, 35, 5)]
 
     with_them = with_pictures(selection, pool, fail, ignore)
 
@@ -206,7 +202,8 @@ def test_pictures_are_those_of_the_bags(whole):
 
 def test_pool_has_every_pick_and_every_bag(whole):
     pool = Pool.open(whole / 'pool')
-    picked = [pick.unit.unit_id for pick in read_selection(whole / 'rounds' / '1', pool).picks]
+    selection = read_selection(Round.open(whole / 'rounds' / '1'), pool)
+    picked = [pick.unit.unit_id for pick in selection.picks]
 
     sampled = read_pool(pool, picked)
 
@@ -234,6 +231,7 @@ def test_whole_data_directory_makes_a_page_with_every_section(whole, tmp_path, c
     ('evaluations', {'collection', 'coverage', 'map', 'bags', 'contact'}),
     ('rounds', {'collection', 'learning', 'coverage', 'map'}),
     ('pool', {'collection', 'learning', 'coverage', 'contact'}),
+    ('pool/embeddings.npy', {'collection', 'learning', 'coverage', 'contact'}),
 ])
 def test_missing_part_leaves_out_its_sections(data, tmp_path, gone, sections):
     path = data / gone
@@ -248,7 +246,8 @@ def test_missing_part_leaves_out_its_sections(data, tmp_path, gone, sections):
 
 @pytest.mark.parametrize('broken', [
     'scheduler.sqlite3', 'evaluations/0.json', 'rounds/1/selection.parquet',
-    'rounds/1/manifest.json', 'episodes/2023-11-14/e0/metadata.yaml'])
+    'rounds/1/manifest.json', 'pool/description.json', 'pool/index.parquet',
+    'episodes/2023-11-14/e0/metadata.yaml'])
 @pytest.mark.parametrize('content', [b'', b'garbage: [', b'{"tasks": {"a": 1}}'])
 def test_broken_part_is_named_and_left_out(data, tmp_path, capsys, broken, content):
     (data / broken).write_bytes(content)
@@ -273,8 +272,13 @@ def test_vanished_bag_costs_only_its_pictures(data, tmp_path, capsys):
 def test_selector_alone_needs_no_data_directory(whole, tmp_path):
     status, page = report(tmp_path, '--pool', whole / 'pool', '--round', whole / 'rounds' / '1')
 
-    assert status == 0 and page.count('<img') > 3
+    assert status == 0 and page.count('<img') == 7
     assert '<section id="collection">' not in page
+
+
+def test_round_alone_finds_its_pool(whole, tmp_path):
+    status, page = report(tmp_path, '--round', whole / 'rounds' / '1')
+    assert status == 0 and page.count('<img') == 7 and '<section id="map">' in page
 
 
 @pytest.mark.parametrize(('arguments', 'said'), [
@@ -311,6 +315,6 @@ def test_evaluation_beyond_its_own_episodes_is_refused(tmp_path):
 
 
 def test_selection_without_a_pool_still_has_its_picks(whole):
-    selection = read_selection(whole / 'rounds' / '1', None)
+    selection = read_selection(Round.open(whole / 'rounds' / '1'), None)
     assert len(selection.picks) == 7 and selection.seed == 3 and selection.made_ns > 0
-    assert dataclasses.asdict(selection)['counts']['near_duplicates'] == 2
+    assert selection.counts['near_duplicates'] == 2 and selection.counts['selected'] == 7

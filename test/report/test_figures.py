@@ -19,6 +19,7 @@ from active_collection.report.data import Assignment
 from active_collection.report.data import Evaluation
 from active_collection.report.data import ReportData
 from active_collection.report.data import TaskEvaluation
+from active_collection.report.data import Term
 from active_collection.report.embedding_map import MOST_POINTS
 from active_collection.report.embedding_map import build as build_map
 from active_collection.report.numbers import count
@@ -119,8 +120,13 @@ def test_of_very_many_assignments_the_last_are_shown():
 
     assert view.total == 6000
     assert [a.assignment_id for a in view.rows[-1:]] == [many[-1].assignment_id]
-    assert len(view.rows) == collection.MOST_ROWS
+    assert len(view.rows) == collection.MOST_ROWS and view.marks == collection.MOST_MARKS
     assert view.timeline.count('<rect') == collection.MOST_MARKS
+
+
+def test_many_rounds_are_shown_compactly():
+    assert not collection.build(data_of(assignments=given_assignments(*['ab'] * 6))).compact
+    assert collection.build(data_of(assignments=given_assignments(*['ab'] * 7))).compact
 
 
 def test_held_out_results_are_added_over_tasks():
@@ -172,7 +178,7 @@ def test_single_factor_is_shown_over_rounds():
     leases = tuple(Assignment(str(i), Scenario.of('a', 'e', {'x': i / 4}), 'r', i % 2, 1, 2,
                               outcome='success') for i in range(5))
     (task,) = coverage.build(data_of(assignments=leases)).tasks
-    assert task.planes[0].filled == 25
+    assert (task.planes[0].filled, task.planes[0].cells) == (5, 5)
 
 
 def test_map_shows_every_pick_of_a_large_pool(report):
@@ -277,3 +283,11 @@ def test_thumbnail_keeps_colours():
 @pytest.mark.parametrize('pictures', [0, 1, 500, 2000])
 def test_pictures_of_a_page_share_its_budget(pictures):
     assert pictures * budget(pictures) <= 10_000_000
+
+
+def test_terms_that_only_inform_are_kept_apart():
+    lease = Assignment('a', Scenario('t', 'e'), 'r', 1, 1, score=1.0, terms=(
+        Term('epistemic', .25, 4.0), Term('recent_share', .1, 0.0)))
+
+    assert collection.explain(lease) == 'epistemic 0.250 × 4.00; recent_share 0.100'
+    assert collection.build(data_of(assignments=(lease,))).terms == ('epistemic',)
