@@ -48,9 +48,10 @@ class Share:
 @dataclass(frozen=True, slots=True)
 class TaskRow:
     """
-    A task with its part of every round and the mean of its score's terms in the last one.
+    A task with its part of every round, and why it was chosen in the last one.
 
-    :param terms: weighted value of each term of `CollectionView.terms`; NaN where it has none
+    :param terms: mean weighted value of each term of `CollectionView.terms` over its assignments
+        by `CollectionView.rule`; NaN where it has none
     """
 
     task: str
@@ -63,6 +64,7 @@ class CollectionView:
     """
     What the section shows.
 
+    :param rule: the rule that made most of the last round's assignments: `decided` of them
     :param compact: whether there are too many rounds for bars
     :param marks: assignments in the timeline; `rows` and it hold the last of `total`
     """
@@ -74,6 +76,8 @@ class CollectionView:
     largest: float
     tasks: tuple[TaskRow, ...]
     terms: tuple[str, ...]
+    rule: str
+    decided: int
     largest_term: float
     timeline: Markup
     marks: int
@@ -90,7 +94,8 @@ def build(data: ReportData) -> CollectionView | None:
     assignments = sorted(data.assignments, key=lambda a: (a.issued_ns, a.assignment_id))
     rounds = sorted({a.round for a in assignments})
     names = sorted({a.scenario.task for a in assignments})
-    terms = _term_names(assignments, rounds[-1])
+    rule, decided = _main_rule([a for a in assignments if a.round == rounds[-1]])
+    terms = list(dict.fromkeys(t.name for a in decided for t in a.terms if t.weight))
     sizes = Counter(a.round for a in assignments)
     tasks = []
     for task in names:
@@ -100,7 +105,7 @@ def build(data: ReportData) -> CollectionView | None:
             these = [a for a in own if a.round == number]
             shares.append(Share(len(these), len(these) / sizes[number],
                                 sum(a.outcome == 'success' for a in these)))
-        last = [a for a in own if a.round == rounds[-1]]
+        last = [a for a in decided if a.scenario.task == task]
         tasks.append(TaskRow(task, tuple(shares), tuple(_mean_term(last, term) for term in terms)))
     tasks.sort(key=lambda row: -row.shares[-1].share)
     robots = Counter(a.robot for a in assignments)
@@ -114,6 +119,8 @@ def build(data: ReportData) -> CollectionView | None:
         largest=max(share.share for row in tasks for share in row.shares),
         tasks=tuple(tasks),
         terms=tuple(terms),
+        rule=rule,
+        decided=len(decided),
         largest_term=max((abs(value) for row in tasks for value in row.terms
                           if math.isfinite(value)), default=0.0),
         timeline=_timeline(shown, lanes),
@@ -130,10 +137,13 @@ def round_name(number: int) -> str:
     return 'bootstrap' if number == 0 else f'round {number}'
 
 
-def _term_names(assignments: Sequence[Assignment], last: int) -> list[str]:
-    """Return the terms that counted in the last round, in the order in which they occur."""
-    return list(dict.fromkeys(
-        term.name for a in assignments if a.round == last for term in a.terms if term.weight))
+def _main_rule(assignments: Sequence[Assignment]) -> tuple[str, list[Assignment]]:
+    """Return the rule that made most of the assignments, and those: scores compare within one."""
+    rules = Counter(a.rule for a in assignments if a.rule)
+    if not rules:
+        return '', []
+    rule = min(rules, key=lambda name: (-rules[name], name))
+    return rule, [a for a in assignments if a.rule == rule]
 
 
 def _mean_term(assignments: Sequence[Assignment], name: str) -> float:

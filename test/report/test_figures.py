@@ -286,8 +286,19 @@ def test_pictures_of_a_page_share_its_budget(pictures):
 
 
 def test_terms_that_only_inform_are_kept_apart():
-    lease = Assignment('a', Scenario('t', 'e'), 'r', 1, 1, score=1.0, terms=(
+    lease = Assignment('a', Scenario('t', 'e'), 'r', 1, 1, rule='hybrid', terms=(
         Term('epistemic', .25, 4.0), Term('recent_share', .1, 0.0)))
 
     assert collection.explain(lease) == 'epistemic 0.250 × 4.00; recent_share 0.100'
     assert collection.build(data_of(assignments=(lease,))).terms == ('epistemic',)
+
+
+def test_reasons_are_those_of_the_round_s_main_rule():
+    leases = [
+        Assignment(str(i), Scenario('t', 'e'), 'r', 1, i, rule=rule, terms=(Term(name, 1, value),))
+        for i, (rule, name, value) in enumerate([
+            ('hybrid', 'epistemic', .25), ('retry', 'attempt', 2.0),
+            ('hybrid', 'epistemic', .75)])]
+    view = collection.build(data_of(assignments=tuple(leases)))
+    assert (view.rule, view.decided, view.terms) == ('hybrid', 2, ('epistemic',))
+    assert view.tasks[0].terms == (.5,)
