@@ -104,7 +104,8 @@ class EpisodeRecorder:
         lost_before = arrivals.missing_before(message.publisher, message.sequence)
         if lost_before is None:
             return
-        message = message._replace(receive_ns=arrivals.ordered(message.receive_ns))
+        receive_ns = arrivals.ordered(message.receive_ns, self._environment.ros_ns)
+        message = message._replace(receive_ns=receive_ns)
         with self._receiving:
             if self._topics[message.topic].is_latched:
                 self._latched.remember(message)

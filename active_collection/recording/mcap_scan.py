@@ -169,6 +169,17 @@ def records_in(data: bytes) -> Iterator[Record]:
         at = begin + length
 
 
+def message_channel(content: bytes) -> int:
+    """
+    Return the channel of a message record.
+
+    :raises ValueError: where it is damaged
+    """
+    if len(content) < records.MESSAGE_FIELDS_SIZE:
+        raise ValueError('torn message')
+    return int.from_bytes(content[:2], 'little')
+
+
 def parse_channel(content: bytes) -> ChannelInfo:
     """
     Return what a channel record says.

@@ -1,12 +1,10 @@
 """Count what becomes of a topic's messages before they reach the bag."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from active_collection.episode import TopicStatistics
-
-#: Longest that a message waits for one before it (ns); a longer step is a clock that was set back.
-HELD_BACK_NS = 2 * 10**9
 
 
 @dataclass
@@ -89,17 +87,18 @@ class Arrivals:
         self._newest[publisher] = sequence
         return sequence - newest - 1
 
-    def ordered(self, receive_ns: int) -> int:
+    def ordered(self, receive_ns: int, now: Callable[[], int]) -> int:
         """
         Return a time of receipt that is later than that of the message before.
 
         The middleware stamps a message when it arrives, and holds it back while an earlier one is
-        sent again; readers sort by this time, so it has to be that of the delivery. A clock that
-        is set back is followed.
+        sent again (Fast DDS: up to 3 s); readers sort by this time, so it has to be that of the
+        delivery. A clock that was set back is followed.
 
         :param receive_ns: time of arrival (ns)
+        :param now: the clock that the time of arrival is from (ns)
         """
-        if 0 <= self._last_ns - receive_ns < HELD_BACK_NS:
+        if receive_ns <= self._last_ns and now() > self._last_ns:
             receive_ns = self._last_ns + 1
         self._last_ns = receive_ns
         return receive_ns

@@ -13,6 +13,7 @@ from active_collection.bags.episodes import read_record
 from active_collection.episode import Outcome
 from active_collection.episode import StopReason
 from active_collection.episode import UncertaintySummary
+from active_collection.recording.messages import Message
 from active_collection.recording.qos import TRANSIENT_LOCAL
 from active_collection.recording.qos import Qos
 from active_collection.recording.recorder_state import State
@@ -297,11 +298,13 @@ def test_clock_that_jumps_back_loses_nothing(bench):
 def test_messages_that_were_held_back_keep_their_publishers_order(bench):
     bench.add_topic('/a')
     bench.start(episode_id='e1')
-    for sequence, arrived in enumerate((0, 5, 1, 2, 9)):
-        bench.clock.ns = 1_790_000_000 * 10**9 + arrived * 10**6
-        bench.send('/a', str(sequence).encode())
+    began_ns = bench.clock.ns
+    bench.clock.pass_s(10)
+    for sequence, arrived in enumerate((0, 5, 1, 2, 9), 1):
+        bench.recorder.receive(Message(
+            '/a', began_ns + arrived * 10**9, began_ns, sequence, b'p', b'%d' % sequence))
     bench.recorder.finish('e1', outcome=Outcome.SUCCESS)
-    assert [raw for _, _, raw in messages_of(bench.last_path)] == [b'0', b'1', b'2', b'3', b'4']
+    assert [raw for _, _, raw in messages_of(bench.last_path)] == [b'1', b'2', b'3', b'4', b'5']
 
 
 def test_split_by_size_repeats_latched_messages_and_keeps_every_message(make_bench):

@@ -1,0 +1,44 @@
+"""
+Make a whole bag of one whose recorder died.
+
+PATH is a torn .mcap file, a directory of such files, or an episode's <id>.recording directory,
+which is replaced by the whole one. Anything else stays as it is; the whole bag is made beside it.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from active_collection.errors import ActiveCollectionError
+
+NAME = 'salvage'
+HELP = 'make a whole bag of one whose recorder died'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this subcommand's arguments."""
+    parser.add_argument('paths', nargs='+', type=Path, metavar='PATH',
+                        help='torn .mcap file, directory of such files, or <id>.recording')
+    parser.add_argument('--output', type=Path, metavar='DIRECTORY',
+                        help='rosbag2 directory to make (one PATH only); '
+                        "default: PATH with '_salvaged'")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Salvage every path; return 2 where one could not be, after trying them all."""
+    from active_collection.errors import ConfigError
+    from active_collection.recording.salvage_store import salvage_path
+
+    if arguments.output is not None and len(arguments.paths) > 1:
+        raise ConfigError('--output', found=f'{len(arguments.paths)} paths', expected='one PATH')
+    status = 0
+    for path in arguments.paths:
+        try:
+            salvaged = salvage_path(path, arguments.output)
+        except (ActiveCollectionError, OSError) as error:
+            print(f'active-collection: {error}', file=sys.stderr)
+            status = 2
+        else:
+            print(f'{salvaged.path}: {salvaged.summary}')
+    return status
