@@ -64,7 +64,9 @@ def build(data: ReportData) -> MapView | None:
     units = [pool.units[index] for index in kept]
     drawn = [(unit, x, y) for unit, (x, y) in zip(units, places, strict=True) if np.isfinite(x)]
     colours = colour_classes(data)
-    background = [_point(unit, x, y, colours) for unit, x, y in drawn if unit.unit_id not in picks]
+    size = 4.4 if len(drawn) < 300 else 3.4 if len(drawn) < 1500 else 2.6
+    background = [_point(unit, x, y, colours, size) for unit, x, y in drawn
+                  if unit.unit_id not in picks]
     front = [_pick(picks[unit.unit_id], x, y, colours) for unit, x, y in drawn
              if unit.unit_id in picks]
     chart = tag('svg', *background, *front, class_='map nearest', role='img',
@@ -107,8 +109,8 @@ def _place(points: npt.NDArray[np.float64]) -> list[tuple[float, float]]:
     return [(50 + size * float(x) / ASPECT, 50 - size * float(y)) for x, y in scaled]
 
 
-def _point(unit: Unit, x: float, y: float, colours: Mapping[str, str]) -> Markup:
-    return tag('circle', cx=f'{x:.2f}%', cy=f'{y:.2f}%', r=2.6,
+def _point(unit: Unit, x: float, y: float, colours: Mapping[str, str], size: float) -> Markup:
+    return tag('circle', cx=f'{x:.2f}%', cy=f'{y:.2f}%', r=size,
                data_task=unit.task or NO_TASK, class_=colours.get(unit.task, series(SERIES)),
                data_tip=tip(unit.task or unit.topic, *describe(unit)))
 

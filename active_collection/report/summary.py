@@ -49,7 +49,7 @@ def _collected(data: ReportData) -> Line:
     robots = len({a.robot for a in data.assignments})
     start = min(a.issued_ns for a in data.assignments)
     stop = max(max(a.issued_ns, a.ended_ns) for a in data.assignments)
-    rate = f', {percent(successes / len(ended))} a success' if ended else ''
+    rate = f', {percent(successes / len(ended))} successful' if ended else ''
     return Line('episodes collected', f'{len(ended):,}',
                 f'by {count(robots, "robot")} in {duration((stop - start) / 1e9)}{rate}',
                 'collection')

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import shutil
 import subprocess
@@ -227,6 +228,59 @@ def test_browser_opens_the_page_without_a_console_error(report, tmp_path, kind):
     assert console == []
     # the script ran to its end: it marks the page and shows one panel of each choice
     assert re.search(r'<html[^>]*class="js"', elements)
+
+
+ACT = """
+const said = {};
+const move = (type, mark) => {
+  const box = mark.getBoundingClientRect();
+  const at = {bubbles: true, clientX: box.x + box.width / 2, clientY: box.y + box.height / 2};
+  mark.dispatchEvent(new PointerEvent(type, at));
+};
+const choose = (select, value) => {
+  select.value = value;
+  select.dispatchEvent(new Event('change', {bubbles: true}));
+};
+const one = (selector) => document.querySelector(selector);
+const shown = (selector) => [...document.querySelectorAll(selector)]
+  .filter((element) => getComputedStyle(element).display !== 'none');
+const tip = one('#tip');
+move('pointermove', one('.map .picked[data-pick="1"]'));
+said.pick = [tip.hidden, tip.firstChild.tagName, tip.textContent.includes('#1 ')];
+move('pointermove', one('h1'));
+said.off = tip.hidden;
+move('pointermove', one('.map'));
+said.rectangle = one('.timeline rect').dataset.tip.split('\\n').length > 1;
+choose(one('[data-sort]'), 'score');
+const scores = [...document.querySelectorAll('.cards li')]
+  .map((card) => Number(card.dataset.score));
+said.sorted = scores.every((score, index) => index === 0 || scores[index - 1] >= score);
+choose(one('[data-filter]'), 'push');
+said.filtered = new Set(shown('.cards li').map((card) => card.dataset.task)).size;
+choose(one('[data-panels]'), '2');
+said.panels = shown('#coverage-panels > figure').length;
+one('.legend button').click();
+said.bright = new Set([...document.querySelectorAll('.map circle:not(.dim)')]
+  .map((dot) => dot.dataset.task)).size;
+one('.legend button').click();
+said.dim = document.querySelectorAll('.map .dim').length;
+document.body.dataset.said = JSON.stringify(said);
+"""
+
+
+@pytest.mark.skipif(not CHROMIUM, reason='chromium is not installed')
+def test_marks_say_what_they_are_and_choices_work(report, tmp_path):
+    path = tmp_path / 'report.html'
+    page = re.sub(r"script-src '[^']*'", "script-src 'unsafe-inline'", render(report), count=1)
+    path.write_text(page.replace('</body>', f'<script>{ACT}</script></body>'), encoding='utf-8')
+
+    console, elements = browse(path, profile=tmp_path / 'profile')
+
+    assert console == []
+    said = re.search(r'data-said="([^"]*)"', elements).group(1).replace('&quot;', '"')
+    assert json.loads(said) == {
+        'pick': [False, 'IMG', True], 'off': True, 'rectangle': True, 'sorted': True,
+        'filtered': 1, 'panels': 1, 'bright': 1, 'dim': 0}
 
 
 @pytest.mark.skipif(not CHROMIUM, reason='chromium is not installed')
