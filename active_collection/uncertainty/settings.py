@@ -47,6 +47,9 @@ class TrainingSettings(Model):
     seed: int = Field(default=0, ge=0, description='same seed, same data, same ensemble')
     device: Literal['auto', 'cpu', 'cuda'] = Field(
         default='auto', description="'auto': a GPU where there is one")
+    threads: int = Field(
+        default=1, ge=1, description='threads on the CPU; more pay for large networks on an idle '
+        'machine only, and cost many times as much beside other processes')
 
 
 class ThresholdSettings(Model):

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -90,8 +92,13 @@ def train(dataset: Dataset, settings: TrainingSettings, *,
     Train an ensemble by maximum likelihood with early stopping on held-out episodes.
 
     :param dataset: observations and actions of whole episodes
-    :raises UncertaintyError: where there are fewer than two episodes, or the loss is not finite
+    :raises UncertaintyError: where there are fewer than two episodes, or the error is not finite
     """
+    with _threads(settings.threads):
+        return _train(dataset, settings, progress)
+
+
+def _train(dataset: Dataset, settings: TrainingSettings, progress: Progress | None) -> Trained:
     generator = torch.Generator().manual_seed(settings.seed)
     device = _device(settings)
     held_out = hold_out(dataset, settings.held_out, generator)
@@ -205,6 +212,16 @@ class _Fit:
         ratio = (self._targets - mean) ** 2 / self._members.variance_of(log_variance)
         self._members.variance_scale.copy_(ratio.mean(1, keepdim=True).clamp(min=1.0))
         return self._members
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _device(settings: TrainingSettings) -> torch.device:
