@@ -34,6 +34,9 @@ class Candidates:
     :param share: share of the recent assignments, 0 to 1, shape (T,)
     :param gap: returns for a task index how far its object configurations are from covered: the
         largest distance of one to the nearest collected one, infinite before the first
+    :param points: returns for a task index and a number p the object configurations that were
+        collected or are out, shape (n, d), and p that fill the space, shape (p, d), such that
+        the distance of two is that of `FactorSpace.distances`
     """
 
     task: Integers
@@ -47,6 +50,7 @@ class Candidates:
     pending_demonstrations: Integers
     share: Floats
     gap: Callable[[int], float]
+    points: Callable[[int, int], tuple[Floats, Floats]]
 
     def worth(self, cost_weight: float) -> Floats:
         """Return importance times boost over cost ** cost_weight, shape (P,)."""
@@ -59,9 +63,13 @@ class Candidates:
         The disagreement of members trained on n demonstrations falls as 1 / n, so u measured after
         n becomes u (n + 1) / (n + 1 + k) with k more. Shape (T,).
         """
+        return np.asarray(self.beliefs.epistemic * self.still_unlearnt())
+
+    def still_unlearnt(self) -> Floats:
+        """Return (n + 1) / (n + 1 + k), n demonstrations learnt, k fresh or out, shape (T,)."""
         more = self.beliefs.fresh + self.pending_demonstrations
         learnt = self.beliefs.demonstrations - self.beliefs.fresh + 1
-        return np.asarray(self.beliefs.epistemic * learnt / (learnt + more))
+        return np.asarray(learnt / (learnt + more))
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,9 @@ RULES: Registry[AcquisitionRule] = Registry(
         'mt_opt': f'{_HERE}.mt_opt:MtOpt',
         'ensemble': f'{_HERE}.ensemble:EnsembleUncertainty',
         'failure_thompson': f'{_HERE}.failure_thompson:FailureThompson',
+        'slope': f'{_HERE}.slope:Slope',
+        'information_gain': f'{_HERE}.information_gain:InformationGain',
         'coverage': f'{_HERE}.coverage:CoverageGap',
+        'novelty': f'{_HERE}.novelty:Novelty',
         'hybrid': f'{_HERE}.hybrid:Hybrid',
     })

@@ -65,6 +65,10 @@ class TaskArrays:
         one (1 before any) for a task that none has been measured of
     :param is_measured: whether the task's own episodes were scored
     :param novelty: expected novelty, filled up in the same way
+    :param curve_demonstrations: demonstrations that the policy of each epoch had learnt from,
+        shape (T, E + 1) for E ensembles
+    :param curve_successes: the policy's successes in each epoch, shape (T, E + 1)
+    :param curve_failures: its failures, shape (T, E + 1)
     """
 
     episodes: Integers
@@ -76,6 +80,9 @@ class TaskArrays:
     epistemic: Floats
     is_measured: npt.NDArray[np.bool_]
     novelty: Floats
+    curve_demonstrations: Floats
+    curve_successes: Floats
+    curve_failures: Floats
 
 
 class Beliefs:
@@ -128,12 +135,13 @@ class Beliefs:
 
         :param sign: 1 to add, -1 to take back
         """
-        belief = self._tasks.setdefault(result.scenario.task, TaskBelief())
-        tally = belief.at(result.epoch)
-        name = _field(result)
-        setattr(tally, name, getattr(tally, name) + sign)
+        own = result.scenario.task
+        for task, outcome in ((own, result.outcome), *result.others):
+            tally = self._tasks.setdefault(task, TaskBelief()).at(result.epoch)
+            name = _field(result.source, outcome)
+            setattr(tally, name, getattr(tally, name) + sign)
         if result.outcome in COUNTED:
-            self._count_scores(belief.at(result.scored_epoch), result, sign)
+            self._count_scores(self._tasks[own].at(result.scored_epoch), result, sign)
         self._arrays = None
 
     @staticmethod
@@ -167,6 +175,8 @@ class Beliefs:
         epistemic = np.array(
             [self._expected(belief, 'scored', 'epistemic') for belief in beliefs])
         novelty = np.array([self._expected(belief, 'novel', 'novelty') for belief in beliefs])
+        by_epoch = np.array(
+            [self._by_epoch(belief) for belief in beliefs], dtype=np.float64)
         demonstrations = np.array([belief.total('successes') for belief in beliefs])
         return TaskArrays(
             episodes=np.array([
@@ -183,7 +193,16 @@ class Beliefs:
             epistemic=_optimistic(epistemic),
             is_measured=np.isfinite(epistemic),
             novelty=_optimistic(novelty),
+            curve_demonstrations=np.cumsum(by_epoch[:, :, 0], axis=1) - by_epoch[:, :, 0],
+            curve_successes=by_epoch[:, :, 1],
+            curve_failures=by_epoch[:, :, 2],
         )
+
+    def _by_epoch(self, belief: TaskBelief) -> list[tuple[int, int, int]]:
+        """Return demonstrations, policy successes and policy failures of every epoch."""
+        none = Tally()
+        tallies = (belief.tallies.get(epoch, none) for epoch in range(self.epoch + 1))
+        return [(t.successes, t.policy_successes, t.policy_failures) for t in tallies]
 
     def _expected(self, belief: TaskBelief, count: str, total: str) -> float:
         """
@@ -226,16 +245,16 @@ class Beliefs:
         self._arrays = None
 
 
-def _field(result: Result) -> str:
+def _field(source: Source, outcome: Outcome) -> str:
     """Return the name of the count that an episode belongs to."""
-    prefix = 'policy_' if result.source is Source.POLICY else ''
+    prefix = 'policy_' if source is Source.POLICY else ''
     return {
         Outcome.SUCCESS: f'{prefix}successes',
         Outcome.FAILURE: f'{prefix}failures',
         Outcome.ABORTED: 'aborted',
         Outcome.DISCARDED: 'aborted',
         Outcome.UNKNOWN: 'unjudged',
-    }[result.outcome]
+    }[outcome]
 
 
 def _optimistic(values: Floats) -> Floats:

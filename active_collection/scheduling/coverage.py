@@ -119,6 +119,17 @@ class TaskCoverage:
         best = int(np.argmax(place.nearest))
         return self.factors.decode(place.candidates[best]), float(np.sqrt(place.nearest[best]))
 
+    def features(self, count: int) -> tuple[Points, Points]:
+        """
+        Return what was collected or is out, and this many that fill the space, as plain points.
+
+        Squared Euclidean distances of these are those of `FactorSpace.distances`.
+        """
+        collected = np.array([self._points[row] for row in self._rows.values()]).reshape(
+            len(self._rows), self.factors.dimensions)
+        return (self.factors.one_hot(collected),
+                self.factors.one_hot(self.factors.sequence(0, count)))
+
     def _place(self, environment: str) -> PlaceCoverage:
         """Return the place's coverage, with enough candidates for what was collected."""
         place = self._places.get(environment)

@@ -8,7 +8,6 @@ import numpy as np
 from active_collection.errors import ConfigError
 from active_collection.scenario import Scenario
 from active_collection.scenario import ScenarioSpace
-from active_collection.scenario import Task
 from active_collection.scheduling.acquisition import RULES
 from active_collection.scheduling.acquisition import Candidates
 from active_collection.scheduling.acquisition import RuleTerm
@@ -16,6 +15,7 @@ from active_collection.scheduling.acquisition import Scores
 from active_collection.scheduling.beliefs import Floats
 from active_collection.scheduling.books import Books
 from active_collection.scheduling.books import Retry
+from active_collection.scheduling.collectors import CollectorChoice
 from active_collection.scheduling.eligibility import Eligibility
 from active_collection.scheduling.eligibility import Eligible
 from active_collection.scheduling.events import Request
@@ -74,6 +74,7 @@ class DecisionMaker:
         self._settings = settings
         self._rule = RULES.get(settings.rule)(settings)
         self._eligibility = Eligibility(space)
+        self._collectors = CollectorChoice(space, settings)
         self._importance = np.array([t.importance for t in space.tasks.values()])
         self._minimum = np.array([t.minimum_episodes for t in space.tasks.values()])
         self._cost = np.array([t.cost for t in space.tasks.values()])
@@ -120,6 +121,7 @@ class DecisionMaker:
                 [books.pending_demonstrations[name] for name in names]),
             share=shares / self._settings.share_window,
             gap=lambda index: self._gap(books, names[index]),
+            points=lambda index, count: books.coverage.task(names[index]).features(count),
         )
 
     def probabilities(self, books: Books, *, now_ns: int, draws: int) -> Floats:
@@ -179,19 +181,19 @@ class DecisionMaker:
                   random: np.random.Generator) -> Decision | NothingEligible:
         name, environment = self._space.places[eligible.places[place.index]]
         task = self._space.tasks[name]
-        collector, draw = self._collector(books, request, task, random)
+        choice = self._collectors.choose(books.beliefs, name, request.collectors, random)
         values, gap = self._configuration(
-            books, name, environment, random, evaluates=collector == 'policy')
+            books, name, environment, random, evaluates=choice.collector == 'policy')
         if values is None:
             return NothingEligible(
                 f'exclusions rule out the object configurations of {name} in {environment}')
-        informs = [Term('policy_draw', draw, 0.0)]
+        informs = [Term('policy_draw', choice.draw, 0.0), Term('policy_share', choice.share, 0.0)]
         if gap is not None and np.isfinite(gap):
             informs.append(Term('coverage_distance', gap, 0.0))
         is_chained = bool(eligible.is_chained[place.index])
         return Decision(
             scenario=Scenario.of(name, environment, values),
-            collector=collector,
+            collector=choice.collector,
             reset_required=not is_chained and task.reset != 'none',
             time_limit_s=task.time_limit_s,
             rule=place.rule,
@@ -200,22 +202,6 @@ class DecisionMaker:
             runners_up=place.runners_up,
             ensemble_id=(books.beliefs.ensembles or ('',))[-1],
         )
-
-    def _collector(self, books: Books, request: Request, task: Task,
-                   random: np.random.Generator) -> tuple[str, float]:
-        """
-        Return who acts, and the draw that decided it.
-
-        The policy in a share `policy_share` of the episodes that it may act out, or where nobody
-        else is offered; otherwise the first demonstrator in the task's list.
-        """
-        draw = float(random.random())
-        offered = [c for c in task.collectors if c in request.collectors]
-        demonstrators = [c for c in offered if c != 'policy']
-        may_act = 'policy' in offered and bool(books.beliefs.ensembles)
-        if not demonstrators or (may_act and draw < self._settings.policy_share):
-            return 'policy', draw
-        return demonstrators[0], draw
 
     def _configuration(self, books: Books, task: str, environment: str,
                        random: np.random.Generator, *, evaluates: bool,

@@ -103,6 +103,17 @@ class FactorSpace:
         squared = np.where(self.is_discrete, difference != 0, difference * difference)
         return np.asarray(squared.sum(axis=1), dtype=np.float64)
 
+    def one_hot(self, points: Points) -> Points:
+        """Return points of shape (n, d) with a label as 1 / sqrt(2) in a column of its own."""
+        columns = [np.empty((len(points), 0))]
+        for k, factor in enumerate(self._factors):
+            if factor.values is None:
+                columns.append(points[:, k:k + 1])
+            else:
+                labels = np.arange(len(factor.values))
+                columns.append((points[:, k:k + 1] == labels) / np.sqrt(2))
+        return np.hstack(columns)
+
     def is_allowed(self, points: Points, task: str, environment: str,
                    exclusions: Iterable[Exclusion]) -> npt.NDArray[np.bool_]:
         """Return for points of shape (n, d) whether no exclusion covers them."""

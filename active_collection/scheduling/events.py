@@ -129,6 +129,7 @@ class Result:
 
     :param epoch: number of ensembles seen when it was first counted
     :param scored_epoch: number of the ensemble that scored it; 0 where none did
+    :param others: outcomes for other tasks of its skill group, which it counts for too
     :param epistemic: mean normalised epistemic uncertainty over its steps; None where unscored
     :param novelty: mean novelty over its steps; None where there is none
     """
@@ -141,6 +142,7 @@ class Result:
     epistemic: float | None = None
     novelty: float | None = None
     duration_s: float = 0.0
+    others: tuple[tuple[str, Outcome], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from active_collection.episode import Outcome
 from active_collection.errors import SchedulingError
 from active_collection.scenario import Scenario
 from active_collection.scheduling.books import is_covering
@@ -90,6 +91,11 @@ class LedgerReader:
         """Return each counted episode's last revision by episode id, first counted first."""
         return {entry.event.episode_id: entry for entry in self.entries(kinds=(Finished.kind,))
                 if isinstance(entry.event, Finished)}
+
+    def unjudged(self) -> list[Entry]:
+        """Return the episodes whose outcome nobody has told: the queue for a person's label."""
+        return [entry for entry in self.episodes().values() if isinstance(entry.event, Finished)
+                and entry.event.result.outcome is Outcome.UNKNOWN]
 
     def last_sequence(self) -> int:
         """Return the sequence number of the last event; 0 in an empty ledger."""

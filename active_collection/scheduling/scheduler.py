@@ -20,6 +20,7 @@ from active_collection.scheduling.books import Books
 from active_collection.scheduling.books import Lease
 from active_collection.scheduling.decision import DecisionMaker
 from active_collection.scheduling.decision import NothingEligible
+from active_collection.scheduling.detectors import Judges
 from active_collection.scheduling.events import Assigned
 from active_collection.scheduling.events import Ended
 from active_collection.scheduling.events import EnsembleSeen
@@ -135,6 +136,7 @@ class Scheduler:
         self._settings = settings
         self._ledger = ledger
         self._maker = DecisionMaker(space, settings)
+        self._judges = Judges(space)
         self._books = reopened(remember(ledger), Books(space, settings, points=ledger.covered))
         self._snapshot_at = self._books.sequence
         self._deadlines = Deadlines(
@@ -240,7 +242,7 @@ class Scheduler:
         events.append(Finished(
             episode_id=record.episode_id, revision=record.revision, robot=record.robot,
             assignment_id=record.assignment_id,
-            result=_result(record, ensembles, previous),
+            result=self._result(record, ensembles, previous),
             previous=previous.result if previous else None,
             fulfils=fulfils, remark=remark))
         self._record(events, now_ns)
@@ -248,6 +250,24 @@ class Scheduler:
             self._deadlines.end(record.assignment_id)
         self._settle(now_ns)
         return Counted.AMENDED if previous else Counted.COUNTED
+
+    def _result(self, record: EpisodeRecord, ensembles: Sequence[str],
+                previous: Finished | None) -> Result:
+        """Return what an episode contributes; amended, it stays in the epoch it was counted in."""
+        summary = record.uncertainty
+        scored = ensembles.index(summary.ensemble_id) + 1 if (
+            summary.steps and summary.ensemble_id in ensembles) else 0
+        return Result(
+            scenario=record.scenario,
+            source=record.source,
+            outcome=self._judges.outcome(record),
+            epoch=previous.result.epoch if previous else len(ensembles),
+            scored_epoch=scored,
+            epistemic=_finite(summary.epistemic_mean) if scored else None,
+            novelty=_finite(summary.novelty_mean) if scored else None,
+            duration_s=record.duration_s,
+            others=tuple(sorted(self._judges.impersonated(record).items())),
+        )
 
     def _claim(self, record: EpisodeRecord, previous: Finished | None) -> tuple[bool, str]:
         """Return whether an episode ends the lease that it names, and what is odd about it."""
@@ -365,24 +385,6 @@ class Scheduler:
 def _assignment_id(now_ns: int, number: int) -> str:
     moment = datetime.fromtimestamp(now_ns / NS, tz=timezone.utc)
     return f'{moment:%Y%m%dT%H%M%S}-{number}'
-
-
-def _result(record: EpisodeRecord, ensembles: Sequence[str],
-            previous: Finished | None) -> Result:
-    """Return what an episode contributes; an amended one stays in the epoch it was counted in."""
-    summary = record.uncertainty
-    scored = ensembles.index(summary.ensemble_id) + 1 if (
-        summary.steps and summary.ensemble_id in ensembles) else 0
-    return Result(
-        scenario=record.scenario,
-        source=record.source,
-        outcome=record.outcome,
-        epoch=previous.result.epoch if previous else len(ensembles),
-        scored_epoch=scored,
-        epistemic=_finite(summary.epistemic_mean) if scored else None,
-        novelty=_finite(summary.novelty_mean) if scored else None,
-        duration_s=record.duration_s,
-    )
 
 
 def _finite(value: float) -> float | None:

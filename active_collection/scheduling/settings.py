@@ -25,6 +25,15 @@ class SchedulerSettings(Model):
         default=0.25, ge=0, le=1,
         description='share of the assignments that the policy itself acts out, where the task '
                     "lists 'policy' and there is an ensemble")
+    parity_share: float = Field(
+        default=0.75, ge=0, le=1,
+        description='the same share for a task at which the policy is as good as its '
+                    'demonstrators')
+    parity_quantile: float = Field(
+        default=0.1, gt=0, lt=1,
+        description="quantile of the policy's success that has to reach the demonstrators' mean")
+    parity_margin: float = Field(default=0.1, ge=0, le=1,
+                                 description='how far below that mean still counts as reaching it')
     epsilon: float = Field(
         default=0.1, ge=0, le=1,
         description='hybrid: share of the decisions that are made at random')
@@ -32,6 +41,9 @@ class SchedulerSettings(Model):
         default=10.0, gt=0,
         description='hybrid: policy episodes of a task after which failure weighs as much as '
                     'uncertainty')
+    slope_weight: float = Field(
+        default=0.5, ge=0, le=1,
+        description='hybrid: part of the late score that is the gain in success, not failure')
     task_share: float = Field(
         default=0.5, gt=0, le=1,
         description='hybrid: no task gets more than this share of the recent assignments')

@@ -45,7 +45,7 @@ environments:
 """
 
 
-def until(condition, seconds=20.0, what='condition'):
+def until(condition, seconds=60.0, what='condition'):
     """Return the condition's first true value, or fail after a deadline."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -25,14 +25,20 @@ def make(tasks, environments, seed=0, **changes):
         episodes=successes + failures + 5, demonstrations=np.full(tasks, 5),
         fresh=random.integers(0, 5, tasks), alpha=1.0 + successes, beta=1.0 + failures,
         evidence=(successes + failures).astype(float), epistemic=random.random(tasks),
-        is_measured=random.random(tasks) < 0.5, novelty=random.random(tasks))
+        is_measured=random.random(tasks) < 0.5, novelty=random.random(tasks),
+        curve_demonstrations=np.tile([0.0, 5.0], (tasks, 1)),
+        curve_successes=random.integers(0, 9, (tasks, 2)).astype(float),
+        curve_failures=random.integers(0, 9, (tasks, 2)).astype(float))
     fields = {
         'task': task, 'environment': np.tile(np.arange(environments), tasks),
         'cost': 0.5 + random.random(places), 'boost': np.ones(places),
         'is_chained': random.random(places) < 0.3, 'importance': np.ones(tasks),
         'beliefs': beliefs, 'pending': np.zeros(tasks, dtype=np.int64),
         'pending_demonstrations': np.zeros(tasks, dtype=np.int64), 'share': np.zeros(tasks),
-        'gap': lambda index: 0.1 * (index + 1)}
+        'gap': lambda index: 0.1 * (index + 1),
+        'points': lambda index, count: (
+            np.random.default_rng(index).random((3 * index, 2)),
+            np.random.default_rng(99).random((count, 2)))}
     return Candidates(**{**fields, **changes})
 
 
@@ -81,7 +87,9 @@ def test_nothing_is_known_at_the_start_and_every_rule_can_decide(name):
     fresh = TaskArrays(
         episodes=np.zeros(3, int), demonstrations=np.zeros(3, int), fresh=np.zeros(3, int),
         alpha=np.ones(3), beta=np.ones(3), evidence=np.zeros(3), epistemic=np.ones(3),
-        is_measured=np.zeros(3, bool), novelty=np.ones(3))
+        is_measured=np.zeros(3, bool), novelty=np.ones(3),
+        curve_demonstrations=np.zeros((3, 1)), curve_successes=np.zeros((3, 1)),
+        curve_failures=np.zeros((3, 1)))
 
     total = scores(name, replace(make(3, 1), beliefs=fresh)).total()
 
@@ -154,6 +162,41 @@ def test_coverage_takes_the_task_with_the_largest_gap():
     candidates = make(3, 1, cost=np.ones(3), gap=lambda index: (0.2, np.inf, 0.5)[index])
 
     assert np.argmax(scores('coverage', candidates).total()) == 1
+
+
+def curves(demonstrations, successes, trials):
+    return {'curve_demonstrations': np.array(demonstrations, float),
+            'curve_successes': np.array(successes, float),
+            'curve_failures': np.array(trials, float) - np.array(successes, float)}
+
+
+def test_slope_takes_what_still_improves_and_not_what_never_does():
+    improving, hopeless, done = [1, 10, 16], [0, 0, 0], [20, 20, 20]
+    candidates = with_beliefs(
+        make(3, 1, cost=np.ones(3)), demonstrations=np.full(3, 20),
+        **curves(np.tile([0, 10, 20], (3, 1)), [improving, hopeless, done],
+                 np.full((3, 3), 20)))
+
+    total = scores('slope', candidates).total()
+
+    assert np.argmax(total) == 0
+    assert total[1] < total[0] / 3
+
+
+def test_information_gain_prefers_what_little_is_known_of():
+    candidates = make(3, 1, cost=np.ones(3))
+
+    total = scores('information_gain', candidates).total()
+
+    assert np.argmax(total) == 0
+    assert total[1] > total[2]
+
+
+def test_novelty_takes_the_most_novel_task():
+    candidates = with_beliefs(make(3, 1, cost=np.ones(3)), novelty=np.array([1.0, 7.0, 2.0]),
+                              fresh=np.zeros(3, int))
+
+    assert np.argmax(scores('novelty', candidates).total()) == 1
 
 
 def test_hybrid_moves_from_uncertainty_to_failure():

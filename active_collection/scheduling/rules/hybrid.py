@@ -1,4 +1,4 @@
-"""The default: uncertainty while the policy is unknown, then what it fails at."""
+"""The default: uncertainty while the policy is unknown, then failure and what still improves."""
 from __future__ import annotations
 
 import numpy as np
@@ -7,6 +7,7 @@ from active_collection.scheduling.acquisition import Candidates
 from active_collection.scheduling.acquisition import RuleTerm
 from active_collection.scheduling.acquisition import Scores
 from active_collection.scheduling.beliefs import Floats
+from active_collection.scheduling.curves import fit
 from active_collection.scheduling.settings import SchedulerSettings
 
 
@@ -15,12 +16,15 @@ class Hybrid:
     A mixture whose weight moves, task by task, from uncertainty to failure.
 
     With e policy episodes known of a task (discounted) and `transition_episodes` n0, failure
-    weighs m = e / (e + n0) and uncertainty 1 - m: before the policy was tried on a task, its own
-    doubt is all there is; afterwards what it really fails at counts. Uncertainty is relative to
-    the most uncertain task, failure is a Thompson draw; both are 0 to 1. A share epsilon of the
-    decisions is uniform, which keeps every task in sight whatever the beliefs are (epsilon-greedy:
-    Sutton and Barto 2018, section 2.2), and a task that had more than `task_share` of the recent
-    assignments waits, which bounds what one hopeless task can swallow.
+    and slope weigh m = e / (e + n0) and uncertainty 1 - m: before the policy was tried on a task,
+    its own doubt is all there is; afterwards what it really fails at counts, as a Thompson draw
+    (`failure_thompson`), and what still improves (`slope`), which together get m in the parts
+    1 - w and w, w = `slope_weight`. Uncertainty and slope are relative to the largest of a task
+    in question, so that all three are 0 to 1.
+
+    A share epsilon of the decisions is uniform, which keeps every task in sight whatever the
+    beliefs are (epsilon-greedy: Sutton and Barto 2018, section 2.2), and a task that had more than
+    `task_share` of the recent assignments waits, which bounds what one hopeless task can swallow.
     """
 
     configurations = 'coverage'
@@ -29,23 +33,32 @@ class Hybrid:
         self._settings = settings
 
     def score(self, candidates: Candidates, random: np.random.Generator) -> Scores:
-        """Return score = ((1 - m) u + m f) * worth, or a draw in a share epsilon of decisions."""
+        """Return score = ((1 - m) u + m ((1 - w) f + w g)) * worth, or a draw by epsilon."""
         explores = random.random() < self._settings.epsilon
         draws = random.random(len(candidates.task))
         if explores:
             return Scores((RuleTerm('exploration', draws, np.ones_like(draws)),))
         beliefs = candidates.beliefs
-        left = candidates.epistemic_left()
-        uncertainty = left / max(float(left[candidates.task].max()), np.finfo(np.float64).tiny)
+        uncertainty = self._relative(candidates.epistemic_left(), candidates)
+        demonstrations = beliefs.demonstrations + candidates.pending_demonstrations
+        gain = self._relative(
+            fit(beliefs).gain(demonstrations.astype(np.float64)), candidates)
         failure = 1 - random.beta(beliefs.alpha, beliefs.beta)
         mixture = beliefs.evidence / (beliefs.evidence + self._settings.transition_episodes)
         worth = candidates.worth(self._settings.cost_weight) * self._open(candidates)
-        task = candidates.task
+        task, slope_weight = candidates.task, self._settings.slope_weight
         return Scores((
             RuleTerm('epistemic', uncertainty[task], (1 - mixture[task]) * worth),
-            RuleTerm('failure', failure[task], mixture[task] * worth),
+            RuleTerm('failure', failure[task], mixture[task] * (1 - slope_weight) * worth),
+            RuleTerm('gain', gain[task], mixture[task] * slope_weight * worth),
             RuleTerm('recent_share', candidates.share[task], np.zeros(len(task))),
         ))
+
+    @staticmethod
+    def _relative(values: Floats, candidates: Candidates) -> Floats:
+        """Return values of tasks over the largest of those in question, shape (T,)."""
+        largest = float(values[candidates.task].max())
+        return values / max(largest, np.finfo(np.float64).tiny)
 
     def _open(self, candidates: Candidates) -> Floats:
         """Return 1 for the places of tasks under the cap and 0 for others; 1 if all are above."""

@@ -1,0 +1,122 @@
+"""What MT-Opt does in collection: parity, detectors, label queue, impersonation, weights."""
+from dataclasses import replace
+
+import pytest
+from fleets import episode
+
+from active_collection.config import parse
+from active_collection.episode import Outcome
+from active_collection.episode import Source
+from active_collection.errors import ConfigError
+from active_collection.scenario import ScenarioSpace
+from active_collection.scheduling.sampling import balanced
+
+GROUP = """
+format: 1
+tasks:
+  lift: {skill_group: pick, success: effects, effects: {mug: up}}
+  lift_red: {skill_group: pick, success: effects, effects: {mug: up, colour: red}}
+  shake: {skill_group: pick, success: person}
+  pour: {success: effects, effects: {mug: up}}
+environments: {cell: {capacity: 9}}
+"""
+
+
+@pytest.fixture
+def group():
+    return parse(GROUP, ScenarioSpace, where='space.yaml')
+
+
+def test_the_policy_takes_over_where_it_is_as_good_as_the_demonstrators(fleet):
+    one = fleet(policy_share=0.3, parity_share=0.9, parity_margin=0.15, parity_quantile=0.2)
+    for _ in range(150):
+        assigned = one.grant()
+        fails = assigned.collector == 'policy' and assigned.scenario.task == 'pick'
+        one.report(assigned, ensemble='e1',
+                   outcome=Outcome.FAILURE if fails else Outcome.SUCCESS)
+
+    def share(task):
+        entries = [e.event for e in one.ledger.assignments()][75:]
+        mine = [e.collector for e in entries if e.scenario.task == task]
+        return mine.count('policy') / len(mine)
+
+    assert share('push') > 0.75
+    assert share('pick') < 0.5
+
+
+def states(one):
+    return {t.task: t for t in one.scheduler.state(one.now).tasks}
+
+
+def test_an_episode_counts_for_the_tasks_of_its_group_that_it_fulfils(fleet, group):
+    one = fleet(group)
+    assigned = one.grant()
+    record = replace(
+        episode(assigned), scenario=replace(assigned.scenario, task='lift'),
+        tags={'scene.mug': 'up', 'scene.colour': 'blue'})
+    one.scheduler.finished(record, one.now)
+
+    after = states(one)
+
+    assert after['lift'].successes == 1
+    assert after['lift_red'].failures == 1
+    assert after['shake'].episodes == after['pour'].episodes == 0
+    one.scheduler.finished(replace(record, outcome=Outcome.DISCARDED, revision=2), one.now)
+    assert all(t.episodes == 0 for t in states(one).values())
+
+
+def test_what_needs_a_person_waits_for_one(fleet, group):
+    one = fleet(group)
+    assigned = one.grant()
+    record = replace(episode(assigned), scenario=replace(assigned.scenario, task='shake'))
+    one.scheduler.finished(record, one.now)
+    assert states(one)['shake'].episodes == 0
+    assert [e.event.episode_id for e in one.ledger.unjudged()] == [record.episode_id]
+
+    one.scheduler.finished(replace(record, revision=2), one.now)
+
+    assert states(one)['shake'].successes == 1
+    assert one.ledger.unjudged() == []
+
+
+def test_an_unknown_detector_is_refused_at_the_start(fleet):
+    text = GROUP.replace('person', 'persona')
+
+    with pytest.raises(ConfigError, match="did you mean 'person'"):
+        fleet(parse(text, ScenarioSpace, where='space.yaml'))
+
+
+def records(fleet, group, counts):
+    """Return episodes: (task, outcome) to how many."""
+    one = fleet(group)
+    base = episode(one.grant(), source=Source.SCRIPTED)
+    made = []
+    for (task, mug), count in counts.items():
+        made += [replace(base, episode_id=f'{task}-{mug}-{k}', tags={'scene.mug': mug},
+                         scenario=replace(base.scenario, task=task)) for k in range(count)]
+    return made
+
+
+def test_weights_are_equal_by_task_and_constant_by_outcome(fleet, group):
+    samples = balanced(group, records(fleet, group, {
+        ('lift', 'up'): 90, ('lift', 'down'): 10, ('pour', 'up'): 2, ('pour', 'down'): 8,
+    }), success_share=0.6)
+
+    def weight(task, outcome):
+        return sum(s.weight for s in samples if s.task == task and s.outcome is outcome)
+
+    assert sum(s.weight for s in samples) == pytest.approx(1)
+    for task in ('lift', 'pour'):
+        assert weight(task, Outcome.SUCCESS) == pytest.approx(0.3)
+        assert weight(task, Outcome.FAILURE) == pytest.approx(0.2)
+
+
+def test_without_failures_successes_carry_the_task(fleet, group):
+    only = records(fleet, group, {('lift', 'up'): 4, ('pour', 'down'): 3})
+
+    mixed = balanced(group, only, success_share=0.5)
+    imitation = balanced(group, only, success_share=1.0)
+
+    assert sum(s.weight for s in mixed if s.task == 'lift') == pytest.approx(0.5)
+    assert {s.task for s in imitation} == {'lift'}
+    assert sum(s.weight for s in imitation) == pytest.approx(1)
