@@ -12,7 +12,7 @@ environment := .venv/$(DISTRO)
 workspace := .build/$(DISTRO)
 run := environment/run
 
-.PHONY: help environment build demo test test-all lint bench bench-full clean distclean
+.PHONY: help environment build demo test test-all lint bench bench-full docs clean distclean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: build ## Run one benchmark, or all quickly: make bench BENCH=selection AR
 
 bench-full: build ## Run every benchmark in full
 	@$(run) environment/benchmark "" $(ARGS)
+
+docs: build ## Write the README's tables from the code
+	@$(run) python docs/tables.py
 
 clean: ## Remove what was built, keep the environment
 	@rm -rf .build .pytest_cache .mypy_cache .ruff_cache .hypothesis build install log

@@ -11,18 +11,21 @@ from active_collection import cli
 from active_collection.errors import ActiveCollectionError
 
 
+def subcommands() -> list[ModuleType]:
+    """Return every module of this package that is a subcommand: one with a NAME."""
+    modules = [
+        importlib.import_module(f'{cli.__name__}.{name}')
+        for _, name, _ in pkgutil.iter_modules(cli.__path__) if name != 'main']
+    return [module for module in modules if hasattr(module, 'NAME')]
+
+
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line: every module of this package with a NAME."""
+    """Return the parser of the whole command line."""
     top = argparse.ArgumentParser(
         prog='active-collection',
         description='Decide which robot data is worth collecting and worth labelling.')
     commands = top.add_subparsers(title='subcommands', metavar='SUBCOMMAND', required=True)
-    for _, name, _ in pkgutil.iter_modules(cli.__path__):
-        if name == 'main':
-            continue
-        module: ModuleType = importlib.import_module(f'{cli.__name__}.{name}')
-        if not hasattr(module, 'NAME'):
-            continue
+    for module in subcommands():
         command = commands.add_parser(
             module.NAME, help=module.HELP, description=module.__doc__,
             formatter_class=argparse.RawDescriptionHelpFormatter)
