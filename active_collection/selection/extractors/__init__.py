@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from active_collection.bags.images import RGB
 from active_collection.registry import Registry
 
+_HERE = 'active_collection.selection.extractors'
+
 
 class Extractor(Protocol):
     """
@@ -39,4 +41,11 @@ class Extractor(Protocol):
 
 EXTRACTORS: Registry[Extractor] = Registry(
     'embedding extractor', 'active_collection.embedding_extractors',
-    {'descriptor': 'active_collection.selection.extractors.descriptor:Descriptor'})
+    {
+        'descriptor': f'{_HERE}.descriptor:Descriptor',
+        'efficientnet_lite0': f'{_HERE}.efficientnet_lite0:EfficientNetLite0',
+        'torchscript': f'{_HERE}.torchscript:TorchScript',
+        'onnx': f'{_HERE}.onnx:Onnx',
+        'timm': f'{_HERE}.timm_model:TimmModel',
+        'transformers': f'{_HERE}.transformers_model:TransformersModel',
+    })
