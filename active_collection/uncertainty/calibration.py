@@ -44,7 +44,7 @@ def expected_calibration_error(mean: Tensor, variance: Tensor, target: Tensor) -
     Return the mean gap between predicted and observed shares below each quantile level.
 
     Kuleshov et al. 2018, "Accurate uncertainties for deep learning using calibrated regression",
-    section 3.5, with absolute instead of squared gaps.
+    with absolute instead of squared gaps.
 
     :param mean: of Gaussian predictions, shape (N,); `variance` and `target` likewise
     :returns: 0 (calibrated) to 0.5

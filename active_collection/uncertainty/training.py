@@ -56,7 +56,7 @@ def beta_loss(mean: Tensor, variance: Tensor, target: Tensor, beta: float) -> Te
 
     Without the weight, a dimension that is fitted badly gets a large variance and is then hardly
     fitted any more (Seitzer et al. 2022, "On the pitfalls of heteroscedastic uncertainty
-    estimation with probabilistic neural networks", equation 5).
+    estimation with probabilistic neural networks").
 
     :param mean: shape (..., A); `variance` and `target` likewise
     :param beta: 0 to 1
@@ -203,7 +203,7 @@ class _Fit:
 
         The scale that maximises the held-out likelihood is mean[(target - mean)^2 / variance], for
         each member and dimension (Laves et al. 2020, "Well-calibrated regression uncertainty in
-        medical imaging with deep learning", equation 8). It never goes below 1: the held-out
+        medical imaging with deep learning"). It never goes below 1: the held-out
         episodes have been chosen by, so they can look too easy, not too hard.
         """
         for best, parameter in zip(self._best, self._members.parameters(), strict=True):
