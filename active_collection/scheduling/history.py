@@ -1,6 +1,7 @@
 """The scheduler's memory made again from the ledger, as it is or as it was after any event."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from pydantic import ValidationError
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from active_collection.errors import SchedulingError
 from active_collection.scenario import ScenarioSpace
 from active_collection.scheduling.books import Books
+from active_collection.scheduling.events import Entry
 from active_collection.scheduling.events import Started
 from active_collection.scheduling.ledger import LedgerReader
 from active_collection.scheduling.settings import SchedulerSettings
@@ -21,28 +23,48 @@ def remember(reader: LedgerReader, *, until: int | None = None) -> Books | None:
     :returns: None for a ledger without an event
     :raises SchedulingError: where the ledger is damaged
     """
+    books, after = None, 0
     snapshot = reader.snapshot(until=until)
-    sequence, data = snapshot if snapshot is not None else (0, None)
-    books: Books | None = None
-    for entry in reader.entries(until=sequence, kinds=(Started.kind,)) if data else ():
-        if isinstance(entry.event, Started):
-            books = _opened(reader, entry.event, until=until)
-    if data is not None and books is not None:
-        books.restore(data, where=f'{reader.path}: snapshot {sequence}')
-    for entry in reader.entries(after=sequence, until=until):
-        if isinstance(entry.event, Started):
-            books = reopened(books, _opened(reader, entry.event, until=until))
-        if books is None:
-            raise SchedulingError(f'{reader.path}: event {entry.sequence}',
-                                  found=entry.event.kind, expected='a start before it')
-        books.apply(entry)
+    if snapshot is not None:
+        after, data = snapshot
+        for entry in reader.entries(until=after, kinds=(Started.kind,)):
+            if isinstance(entry.event, Started):
+                books = _opened(reader, entry.event, until=until)
+        if books is not None:
+            books.restore(data, where=f'{reader.path}: snapshot {after}')
+    for entry in reader.entries(after=after, until=until):
+        books = _next(reader, books, entry, until=until)
     return books
+
+
+def fold(reader: LedgerReader) -> Iterator[tuple[Entry, Books]]:
+    """
+    Give every event with the books after it, from the first, without the snapshots.
+
+    :raises SchedulingError: where the ledger is damaged
+    """
+    books: Books | None = None
+    for entry in reader.entries():
+        books = _next(reader, books, entry, until=None)
+        yield entry, books
 
 
 def reopened(before: Books | None, books: Books) -> Books:
     """Return fresh books with the memory of earlier ones, of another space or other settings."""
     if before is not None:
         books.restore(before.to_dict(), where='books')
+    return books
+
+
+def _next(reader: LedgerReader, books: Books | None, entry: Entry, *,
+          until: int | None) -> Books:
+    """Return the books after one more event."""
+    if isinstance(entry.event, Started):
+        books = reopened(books, _opened(reader, entry.event, until=until))
+    if books is None:
+        raise SchedulingError(f'{reader.path}: event {entry.sequence}',
+                              found=entry.event.kind, expected='a start before it')
+    books.apply(entry)
     return books
 
 

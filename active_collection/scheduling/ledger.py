@@ -92,10 +92,16 @@ class LedgerReader:
         return {entry.event.episode_id: entry for entry in self.entries(kinds=(Finished.kind,))
                 if isinstance(entry.event, Finished)}
 
-    def unjudged(self) -> list[Entry]:
+    def unjudged(self) -> list[Finished]:
         """Return the episodes whose outcome nobody has told: the queue for a person's label."""
-        return [entry for entry in self.episodes().values() if isinstance(entry.event, Finished)
-                and entry.event.result.outcome is Outcome.UNKNOWN]
+        events = (entry.event for entry in self.episodes().values())
+        return [event for event in events if isinstance(event, Finished)
+                and event.result.outcome is Outcome.UNKNOWN]
+
+    def last_assignment(self) -> str:
+        """Return the id of the last assignment; empty before the first."""
+        return str(self._one("SELECT subject FROM events WHERE kind = 'assigned' "
+                             'ORDER BY sequence DESC LIMIT 1') or '')
 
     def last_sequence(self) -> int:
         """Return the sequence number of the last event; 0 in an empty ledger."""

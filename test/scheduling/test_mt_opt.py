@@ -71,7 +71,7 @@ def test_what_needs_a_person_waits_for_one(fleet, group):
     record = replace(episode(assigned), scenario=replace(assigned.scenario, task='shake'))
     one.scheduler.finished(record, one.now)
     assert states(one)['shake'].episodes == 0
-    assert [e.event.episode_id for e in one.ledger.unjudged()] == [record.episode_id]
+    assert [e.episode_id for e in one.ledger.unjudged()] == [record.episode_id]
 
     one.scheduler.finished(replace(record, revision=2), one.now)
 

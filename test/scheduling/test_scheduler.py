@@ -252,7 +252,7 @@ def test_minimum_quotas_come_first_and_count_what_is_out(fleet):
 
 
 def test_the_policy_acts_in_its_share_once_there_is_an_ensemble(fleet):
-    one = fleet(policy_share=0.5, seed=3)
+    one = fleet(policy_share=0.5, parity_share=0.5, seed=3)
     before = [one.collect().collector for _ in range(10)]
     one.collect(ensemble='e1')
     after = [one.collect(ensemble='e1').collector for _ in range(200)]

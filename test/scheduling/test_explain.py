@@ -1,0 +1,122 @@
+"""Every past assignment can be explained and decided again with the same result."""
+import csv
+import sqlite3
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import settings
+from test_ledger import STEPS
+from test_ledger import play
+
+from active_collection.cli.main import main
+from active_collection.config import parse
+from active_collection.episode import Outcome
+from active_collection.scenario import ScenarioSpace
+from active_collection.scheduling.acquisition import RULES
+from active_collection.scheduling.events import Steered
+from active_collection.scheduling.explain import explain
+from active_collection.scheduling.settings import SchedulerSettings
+from active_collection.scheduling.verify import problems
+
+
+@given(steps=STEPS)
+@settings(max_examples=15, deadline=None)
+def test_every_assignment_replays_to_the_same_decision(tmp_path_factory, steps):
+    from fleets import SPACE
+    from fleets import Fleet
+
+    path = tmp_path_factory.mktemp('ledger') / 'a.sqlite3'
+    one = Fleet(parse(SPACE, ScenarioSpace, where='space'), path,
+                SchedulerSettings(snapshot_events=5, lease_s=5))
+    play(one, steps)
+    one.scheduler.steer(Steered('boost', 'pour', '', 3.0, 0, 'ann', 'test'), one.now)
+    one.restart()
+    play(one, steps)
+
+    for entry in one.ledger.assignments():
+        assert explain(one.ledger, entry.event.assignment_id).differences == ()
+    assert problems(one.ledger) == []
+    one.close()
+
+
+@pytest.mark.parametrize('rule', RULES.names())
+def test_every_rule_replays(fleet, rule):
+    one = fleet(rule=rule)
+    for k in range(12):
+        one.collect(ensemble=f'e{k // 4}', epistemic=0.01 * k,
+                    outcome=Outcome.FAILURE if k % 3 else Outcome.SUCCESS)
+
+    for entry in one.ledger.assignments():
+        assert explain(one.ledger, entry.event.assignment_id).differences == ()
+
+
+def test_an_explanation_says_what_counted(fleet, capsys):
+    one = fleet(epsilon=0.0)
+    for _ in range(3):
+        one.collect(ensemble='e1')
+
+    assert main(['ledger', 'explain', str(one.path), 'last']) == 0
+
+    said = capsys.readouterr().out
+    for word in ('rule hybrid', 'epistemic', 'runner-up', 'success', 'the same decision'):
+        assert word in said
+
+
+def test_an_unknown_assignment_is_refused(fleet, capsys):
+    one = fleet()
+
+    assert main(['ledger', 'explain', str(one.path), 'nobody']) == 2
+    assert 'nobody' in capsys.readouterr().err
+
+
+def test_verify_finds_a_changed_history(fleet, capsys):
+    one = fleet()
+    first = one.collect()
+    one.collect()
+    assert main(['ledger', 'verify', str(one.path)]) == 0
+    one.ledger.close()
+    with sqlite3.connect(one.path) as connection:
+        connection.execute("DELETE FROM events WHERE kind = 'assigned' AND subject = ?",
+                           (first.assignment_id,))
+
+    assert main(['ledger', 'verify', str(one.path)]) == 1
+    assert 'although it was not out' in capsys.readouterr().out
+    one.ledger = type('Closed', (), {'close': staticmethod(lambda: None)})
+
+
+@pytest.mark.parametrize('form', ['csv', 'parquet'])
+def test_tables_hold_what_happened(fleet, tmp_path, form):
+    one = fleet()
+    assigned = one.collect(epistemic=0.25, ensemble='e1')
+    one.grant()
+    one.scheduler.pause(one.now, 'lunch')
+    out = tmp_path / 'tables'
+
+    assert main(['ledger', 'export', str(one.path), str(out), '--format', form]) == 0
+
+    def rows(name):
+        path = out / f'{name}.{form}'
+        if form == 'parquet':
+            return pq.read_table(path).to_pylist()
+        with path.open() as file:
+            return list(csv.DictReader(file))
+
+    assert [r['end'] for r in rows('assignments')] == ['episode', '']
+    assert rows('episodes')[0]['assignment_id'] == assigned.assignment_id
+    assert float(rows('episodes')[0]['epistemic']) == 0.25
+    assert rows('operators')[0]['reason'] == 'lunch'
+    assert main(['ledger', 'export', str(one.path), str(out)]) == 2
+
+
+def test_labels_lists_what_waits(fleet, capsys):
+    one = fleet()
+    assigned = one.collect(outcome=Outcome.UNKNOWN)
+
+    assert main(['ledger', 'labels', str(one.path)]) == 0
+    assert assigned.assignment_id in capsys.readouterr().out
+
+
+def test_a_missing_ledger_is_one_line(tmp_path, capsys):
+    assert main(['ledger', 'verify', str(tmp_path / 'none')]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
