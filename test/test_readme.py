@@ -25,6 +25,11 @@ def test_links_lead_to_files(target):
     assert (ROOT / target).exists()
 
 
-@pytest.mark.parametrize('target', sorted(set(re.findall(r'^(?:DISTRO=\w+ )?make ([a-z-]+)', README, re.MULTILINE))))
+TARGETS = sorted(set(re.findall(r'^(?:DISTRO=\w+ )?make ([a-z-]+)', README, re.MULTILINE)))
+
+
+@pytest.mark.parametrize('target', TARGETS)
 def test_make_targets_exist(target):
-    assert re.search(rf'^{target}:', (ROOT / 'Makefile').read_text(), re.MULTILINE)
+    makefile = (ROOT / 'Makefile').read_text()
+
+    assert re.search(rf'^{target}:', makefile, re.MULTILINE)
