@@ -4,6 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from active_collection.recording.background_sync import BackgroundSync
 from active_collection.recording.latched import LatchedMessages
 from active_collection.recording.mcap_file import Channel
 from active_collection.recording.mcap_file import McapFile
@@ -59,6 +60,7 @@ class BagWriter:
         self._channels: dict[str, Channel] = {}
         self._first_unsafe: float | None = None
         self._file = self._open(0)
+        self._sync = BackgroundSync()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -119,7 +121,7 @@ class BagWriter:
             return due
         self._first_unsafe = None
         if self._settings.sync == 'age':
-            self._file.sync()
+            self._file.sync(self._sync)
         else:
             self._file.close_chunks()
         return age
@@ -142,6 +144,7 @@ class BagWriter:
             return summary
         finally:
             self._file.abandon()
+            self._sync.close()
 
     def information(self, summary: BagSummary) -> dict[str, object]:
         """Return rosbag2's description of the bag."""

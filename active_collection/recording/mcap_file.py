@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from active_collection.recording import mcap_records as records
+from active_collection.recording.background_sync import BackgroundSync
 from active_collection.recording.compression import compressor
 from active_collection.recording.definitions import Definition
 
@@ -90,19 +91,9 @@ class McapFile:
         return sum(channel.messages for channel in self._channels.values())
 
     @property
-    def has_open_chunk(self) -> bool:
-        """Tell whether messages are still in memory."""
-        return any(chunk.index for chunk in self._chunks.values())
-
-    @property
     def closed(self) -> bool:
         """Tell whether the file is closed."""
         return self._descriptor < 0
-
-    @property
-    def is_synced(self) -> bool:
-        """Tell whether everything given so far has been forced to disk."""
-        return not self._unsynced and not self.has_open_chunk
 
     def add_channel(self, topic: str, definition: Definition, *, qos: str = '',
                     compression: str = '', encoding: str = 'cdr') -> Channel:
@@ -191,15 +182,15 @@ class McapFile:
         for chunk in self._chunks.values():
             self._close(chunk)
 
-    def sync(self) -> None:
+    def sync(self, background: BackgroundSync) -> None:
         """
-        Force every message to disk: it outlives a power cut.
+        Have every message forced to disk: it then outlives a power cut.
 
-        :raises OSError: where the disk refuses
+        :raises OSError: where the disk refuses, or has refused since the last call
         """
         self.close_chunks()
         if self._unsynced:
-            os.fdatasync(self._descriptor)
+            background.request(self._descriptor)
             self._unsynced = False
 
     def finish(self, metadata: Mapping[str, Mapping[str, str]] | None = None) -> None:

@@ -112,7 +112,7 @@ def recorder(peer, tmp_path):
             command += ['-p', f'{name}:={value}']
         processes.append(subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            preexec_fn=end_with_parent))
+            preexec_fn=end_with_parent))  # noqa: PLW1509
         return processes[-1]
 
     yield start
