@@ -19,8 +19,8 @@ class SimulatedRobot:
     """
     Sets scenarios up and acts in them.
 
-    A task's world is built when it is first needed (0.2 s) and kept; the camera is set up when the
-    first frame of a task is wanted. Everything must be called from one thread.
+    A task's world is built when it is first needed (0.2 s, 30 MB) and kept. Everything must be
+    called from one thread.
 
     :param camera_size: width and height of the camera's pictures (pixels); 0: no camera
     :raises SimulationError: where Meta-World is not installed
@@ -54,8 +54,6 @@ class SimulatedRobot:
             of its own
         """
         world = self.world(scenario.task)
-        if world is not self._world:
-            self._close_camera()
         self._world = None
         world.reset(scenario.values)
         self._world = world
@@ -87,28 +85,29 @@ class SimulatedRobot:
         Return a picture of the scene, RGB of shape (size, size, 3), and its focal length (pixels).
 
         None where there is no camera: `camera_problem` says why.
+
+        :raises SimulationError: where nothing has been set up
         """
         if self.camera_problem or not self._camera_size:
             return None
-        if self._camera is None:
-            try:
-                self._camera = Camera(self._current, self._libraries, size=self._camera_size)
-            except SimulationError as error:
-                self.camera_problem = str(error)
-                return None
+        world = self._current
+        try:
+            if self._camera is None:
+                self._camera = Camera(self._libraries, size=self._camera_size)
+            self._camera.look_at(world)
+        except SimulationError as error:
+            self.camera_problem = str(error)
+            return None
         return self._camera.frame(), self._camera.focal_length
 
     def close(self) -> None:
         """Free the camera."""
-        self._close_camera()
+        if self._camera is not None:
+            self._camera.close()
+            self._camera = None
 
     @property
     def _current(self) -> World:
         if self._world is None:
             raise SimulationError('simulated robot', found='no scenario', expected='a set-up')
         return self._world
-
-    def _close_camera(self) -> None:
-        if self._camera is not None:
-            self._camera.close()
-            self._camera = None

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from active_collection.errors import SimulationError
+from active_collection.scenario import Scenario
 from active_collection.simulation.camera import Camera
 from active_collection.simulation.libraries import NO_DRAWING
 from active_collection.simulation.libraries import Libraries
@@ -33,7 +34,7 @@ def test_frame_shows_the_scene(drawing, random_scenario):
 
 
 def test_frame_follows_the_arm_and_the_change_of_task(drawing, random_scenario):
-    """A camera that outlives its world draws nothing: each task needs its own."""
+    """What was drawn before must be freed without taking along what is drawn next."""
     for task in ('reach', 'window_open', 'reach'):
         drawing.set_up(random_scenario(task))
         before, _ = drawing.frame()
@@ -57,16 +58,25 @@ def test_drawing_does_not_change_the_physics(drawing, random_scenario):
     assert np.array_equal(joints(draw=True), joints(draw=False))
 
 
+def test_picture_of_nothing_is_refused_and_spoils_nothing(drawing, random_scenario):
+    with pytest.raises(SimulationError):
+        drawing.set_up(Scenario.of('door_open', 'tabletop', {}))
+    with pytest.raises(SimulationError, match='no scenario'):
+        drawing.frame()
+    drawing.set_up(random_scenario('door_open'))
+    assert drawing.frame() is not None
+
+
 def test_robot_without_a_camera_has_no_frame(robot, random_scenario):
     blind = SimulatedRobot(camera_size=0)
     blind.set_up(random_scenario('reach'))
     assert blind.frame() is None
 
 
-def test_camera_without_a_library_says_what_to_install(robot):
+def test_camera_without_a_library_says_what_to_install():
     _, problem = choose_gl({}, find=lambda _: None)
     with pytest.raises(SimulationError, match='libosmesa6'):
-        Camera(robot.world('reach'), Libraries(None, {}, {}, problem), size=64)
+        Camera(Libraries(None, {}, {}, problem), size=64)
 
 
 @pytest.mark.parametrize(('environment', 'installed', 'has_gpu', 'chosen'), [
