@@ -33,6 +33,7 @@ class Tally:
     epistemic: float = 0.0
     novel: int = 0
     novelty: float = 0.0
+    seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -48,6 +49,10 @@ class TaskBelief:
     def total(self, name: str) -> int:
         """Return a count over all epochs."""
         return sum(getattr(tally, name) for tally in self.tallies.values())
+
+    def seconds(self) -> float:
+        """Return the length of all its episodes (s)."""
+        return sum(tally.seconds for _, tally in sorted(self.tallies.items()))
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class TaskArrays:
         one (1 before any) for a task that none has been measured of
     :param is_measured: whether the task's own episodes were scored
     :param novelty: expected novelty, filled up in the same way
+    :param seconds: length of all episodes (s)
     :param curve_demonstrations: demonstrations that the policy of each epoch had learnt from,
         shape (T, E + 1) for E ensembles
     :param curve_successes: the policy's successes in each epoch, shape (T, E + 1)
@@ -80,6 +86,7 @@ class TaskArrays:
     epistemic: Floats
     is_measured: npt.NDArray[np.bool_]
     novelty: Floats
+    seconds: Floats
     curve_demonstrations: Floats
     curve_successes: Floats
     curve_failures: Floats
@@ -140,6 +147,7 @@ class Beliefs:
             tally = self._tasks.setdefault(task, TaskBelief()).at(result.epoch)
             name = _field(result.source, outcome)
             setattr(tally, name, getattr(tally, name) + sign)
+        self._tasks[own].at(result.epoch).seconds += sign * result.duration_s
         if result.outcome in COUNTED:
             self._count_scores(self._tasks[own].at(result.scored_epoch), result, sign)
         self._arrays = None
@@ -193,6 +201,7 @@ class Beliefs:
             epistemic=_optimistic(epistemic),
             is_measured=np.isfinite(epistemic),
             novelty=_optimistic(novelty),
+            seconds=np.array([belief.seconds() for belief in beliefs]),
             curve_demonstrations=np.cumsum(by_epoch[:, :, 0], axis=1) - by_epoch[:, :, 0],
             curve_successes=by_epoch[:, :, 1],
             curve_failures=by_epoch[:, :, 2],

@@ -22,6 +22,7 @@ from active_collection.scheduling.events import Request
 from active_collection.scheduling.events import RunnerUp
 from active_collection.scheduling.events import Term
 from active_collection.scheduling.settings import SchedulerSettings
+from active_collection.scheduling.stopping import Stopping
 
 RUNNERS_UP = 3
 MINIMUM_QUOTA = 'minimum_quota'
@@ -74,6 +75,7 @@ class DecisionMaker:
         self._settings = settings
         self._rule = RULES.get(settings.rule)(settings)
         self._eligibility = Eligibility(space)
+        self.stopping = Stopping(space, settings)
         self._collectors = CollectorChoice(space, settings)
         self._importance = np.array([t.importance for t in space.tasks.values()])
         self._minimum = np.array([t.minimum_episodes for t in space.tasks.values()])
@@ -90,7 +92,7 @@ class DecisionMaker:
         """
         random = np.random.default_rng([self._settings.seed, number])
         eligible = self._eligibility.find(
-            books, request, now_ns=now_ns, has_policy=bool(books.beliefs.ensembles))
+            books, request, now_ns=now_ns, stopped=self.stopping.stopped_tasks(books.beliefs))
         if not eligible.places.size:
             return NothingEligible(eligible.reason)
         retry = self._retry(books, request, eligible)
@@ -135,8 +137,8 @@ class DecisionMaker:
         request = Request('', capabilities=everything,
                           collectors=('teleoperation', 'scripted', 'policy'))
         eligible = self._eligibility.find(
-            books, request, now_ns=now_ns, has_policy=bool(books.beliefs.ensembles),
-            anywhere=True)
+            books, request, now_ns=now_ns, anywhere=True,
+            stopped=self.stopping.stopped_tasks(books.beliefs))
         if not eligible.places.size:
             return count
         candidates = self.candidates(books, request, eligible)

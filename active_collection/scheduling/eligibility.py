@@ -1,6 +1,7 @@
 """Which places a robot may be sent to, and if none, why not."""
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,13 +54,13 @@ class Eligibility:
         self._needs_chain = np.array([
             t.reset == 'none' and bool(t.preconditions) for t in space.tasks.values()])
 
-    def find(self, books: Books, request: Request, *, now_ns: int, has_policy: bool,
-             anywhere: bool = False) -> Eligible:
+    def find(self, books: Books, request: Request, *, now_ns: int,
+             stopped: Collection[str] = (), anywhere: bool = False) -> Eligible:
         """
         Return the places for a robot that holds no lease.
 
         :param now_ns: ROS time (ns): which of the operators' orders stand
-        :param has_policy: whether there is a policy that could act
+        :param stopped: tasks that a stopping criterion has ended
         :param anywhere: whether to leave aside who reaches what and how full it is
         """
         orders = books.steering.standing(now_ns)
@@ -69,7 +70,10 @@ class Eligibility:
              anywhere | self._reachable(request.robot)),
             ('no task there is within its capabilities', self._capable(request)),
             ('no task there has a collector that it offers',
-             self._has_collector(request.collectors, has_policy=has_policy)),
+             self._has_collector(request.collectors,
+                                 has_policy=bool(books.beliefs.ensembles))),
+            ('every task there has stopped: its target is reached or it no longer improves',
+             np.array([name not in stopped for name in self.task_names])[self.task]),
             ('every task there has its maximum of episodes', self._under_maximum(books)),
             ('every environment there is full', anywhere | self._has_room(books)),
             ('every task there needs another before it',

@@ -360,13 +360,13 @@ class Scheduler:
         self._record([ModeChanged(mode, reason)], now_ns)
 
     def _settle(self, now_ns: int) -> None:
-        """Let a drained scheduler pause and one whose budget is spent finish."""
+        """Let a drained scheduler pause, and finish where a stopping criterion fires."""
         if self._books.mode == 'draining' and not self._books.leases:
             self._change('paused', 'drained', now_ns)
-        budget = self._settings.budget_episodes
-        episodes = int(self._books.beliefs.arrays().episodes.sum())
-        if budget and episodes >= budget and self._books.mode == 'running':
-            self._change('finished', f'budget: {episodes} of {budget} episodes', now_ns)
+        if self._books.mode == 'running':
+            verdict = self._maker.stopping.verdict(self._books.beliefs)
+            if verdict:
+                self._change('finished', verdict, now_ns)
 
     def _record(self, events: Sequence[Event], now_ns: int) -> None:
         """Write events to the ledger, then take them into account."""

@@ -81,6 +81,24 @@ class SchedulerSettings(Model):
     budget_episodes: int = Field(
         default=0, ge=0, description='stop after this many episodes that count; 0: no limit')
 
+    budget_hours: float = Field(
+        default=0.0, ge=0, description='stop after these many hours of episodes; 0: no limit')
+    budget_cost: float = Field(
+        default=0.0, ge=0,
+        description='stop when episodes have cost this, in the unit of tasks; 0: no limit')
+    target_success: float = Field(
+        default=0.0, ge=0, lt=1,
+        description='a task stops when its success is believed to be at least this; 0: never')
+    target_quantile: float = Field(
+        default=0.05, gt=0, lt=1, description='how likely that belief may be wrong')
+    gain_rounds: int = Field(
+        default=0, ge=0,
+        description='a task stops when this many retrainings in a row gained too little; 0: never')
+    minimum_gain: float = Field(default=0.02, ge=0, le=1,
+                                description='least rise of success that a retraining must give')
+    gain_trials: int = Field(
+        default=10, ge=1, description='policy episodes between two retrainings that make a rate')
+
     @field_validator('space', 'ledger')
     @classmethod
     def _expand_home(cls, path: str) -> str:

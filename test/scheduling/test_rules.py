@@ -26,6 +26,7 @@ def make(tasks, environments, seed=0, **changes):
         fresh=random.integers(0, 5, tasks), alpha=1.0 + successes, beta=1.0 + failures,
         evidence=(successes + failures).astype(float), epistemic=random.random(tasks),
         is_measured=random.random(tasks) < 0.5, novelty=random.random(tasks),
+        seconds=np.zeros(tasks),
         curve_demonstrations=np.tile([0.0, 5.0], (tasks, 1)),
         curve_successes=random.integers(0, 9, (tasks, 2)).astype(float),
         curve_failures=random.integers(0, 9, (tasks, 2)).astype(float))
@@ -88,6 +89,7 @@ def test_nothing_is_known_at_the_start_and_every_rule_can_decide(name):
         episodes=np.zeros(3, int), demonstrations=np.zeros(3, int), fresh=np.zeros(3, int),
         alpha=np.ones(3), beta=np.ones(3), evidence=np.zeros(3), epistemic=np.ones(3),
         is_measured=np.zeros(3, bool), novelty=np.ones(3),
+        seconds=np.zeros(3),
         curve_demonstrations=np.zeros((3, 1)), curve_successes=np.zeros((3, 1)),
         curve_failures=np.zeros((3, 1)))
 
