@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from active_collection.srv import AmendEpisode
 from active_collection.srv import FinishEpisode
 from active_collection.srv import StartEpisode
 from ament_index_python.packages import get_package_prefix
+from diagnostic_msgs.msg import DiagnosticArray
 from mcap.reader import make_reader
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -30,6 +32,7 @@ from rosbags.typesys import Stores
 from rosbags.typesys import get_typestore
 from sensor_msgs.msg import Image
 from sensor_msgs.msg import JointState
+from shape_msgs.msg import Plane
 from std_msgs.msg import String
 
 from active_collection.bags.episodes import read_record
@@ -294,3 +297,27 @@ def test_a_data_directory_that_cannot_be_written_ends_in_one_line(peer, recorder
     process = recorder(data_directory=tmp_path / 'file')
     output, _ = process.communicate(timeout=20)
     assert process.returncode == 2 and output.count('\n') == 1 and 'data_directory' in output
+
+
+def test_garbage_is_recorded_and_unknown_types_are_named(peer, recorder, tmp_path, monkeypatch):
+    # given a recorder on a machine that lacks a message package
+    stub = tmp_path / 'stub' / 'shape_msgs'
+    stub.mkdir(parents=True)
+    (stub / '__init__.py').write_text('')
+    monkeypatch.setenv('PYTHONPATH', f'{stub.parent}:{os.environ.get("PYTHONPATH", "")}')
+    recorder(required_topics='["text"]')
+    diagnostics = []
+    peer.create_subscription(DiagnosticArray, '/diagnostics', diagnostics.append, 10)
+    text = peer.create_publisher(String, 'text', qos.STATE)
+    shape = peer.create_publisher(Plane, 'shape', qos.STATE)
+    # when garbage and unknown types are published
+    assert peer.start('e1').code == StartEpisode.Response.ACCEPTED
+    garbage = bytes(range(256)) * 40
+    text.publish(garbage)
+    shape.publish(Plane())
+    wait_for(lambda: any('shape_msgs/msg/Plane is not installed' in status.message
+                         for array in diagnostics for status in array.status), 'a warning')
+    answer = peer.finish('e1')
+    # then the bytes are in the bag as they came, and the recorder goes on
+    assert [raw for _, _, raw in stored(tmp_path / 'data' / answer.episode.path)] == [garbage]
+    assert peer.start('e2').code == StartEpisode.Response.ACCEPTED
