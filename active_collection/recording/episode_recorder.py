@@ -28,6 +28,7 @@ from active_collection.recording.metadata import planned
 from active_collection.recording.metadata import write_metadata
 from active_collection.recording.open_episode import OpenEpisode
 from active_collection.recording.open_episode import StartRequest
+from active_collection.recording.pre_roll import PreRoll
 from active_collection.recording.recorder_state import Environment
 from active_collection.recording.recorder_state import EpisodeEvent
 from active_collection.recording.recorder_state import Snapshot
@@ -73,6 +74,8 @@ class EpisodeRecorder:
         self._arrivals: dict[str, Arrivals] = {}
         self._latched = LatchedMessages(
             depth=settings.latched_depth, max_bytes=settings.latched_bytes)
+        self._pre_roll = PreRoll(
+            duration_s=settings.pre_roll_s, max_bytes=settings.pre_roll_bytes)
         self._open: OpenEpisode | None = None
         self._closing: OpenEpisode | None = None
         self._failed: dict[str, EpisodeEvent] = {}
@@ -111,6 +114,8 @@ class EpisodeRecorder:
                 self._latched.remember(message)
             if self._open is not None:
                 self._open.receive(message, lost_before=lost_before)
+            else:
+                self._pre_roll.add(message, lost_before=lost_before)
 
     def count_lost(self, topic: str, count: int) -> None:
         """Count messages that the middleware reports as lost, where no sequence numbers do."""
@@ -137,7 +142,7 @@ class EpisodeRecorder:
             record = self._new_record(request)
             directory = self._create(record)
             try:
-                self._begin(record, directory, request)
+                record = self._begin(record, directory, request)
             except OSError as error:
                 self.store.discard(directory)
                 raise _unavailable(directory.path, error) from error
@@ -278,7 +283,7 @@ class EpisodeRecorder:
             raise _unavailable(self.store.root, error) from error
 
     def _begin(self, record: EpisodeRecord, directory: OpenDirectory,
-               request: StartRequest) -> None:
+               request: StartRequest) -> EpisodeRecord:
         """Open the bag and let messages in; from here on a salvage finds the record."""
         settings = self._settings
         distro = self._environment.ros_distro
@@ -295,9 +300,19 @@ class EpisodeRecorder:
         with self._receiving:
             for topic in self._topics.values():
                 episode.add_topic(topic)
+            began_ns = record.started_ns
+            pre_roll = self._pre_roll.take(began_ns)
+            if pre_roll:
+                began_ns = pre_roll[0][0].receive_ns
+                episode.record = replace(record, started_ns=began_ns)
+            again = {(m.topic, m.publisher, m.sequence) for m, _ in pre_roll}
             for message in self._latched.messages():
-                episode.receive(message._replace(receive_ns=record.started_ns), lost_before=0)
+                if (message.topic, message.publisher, message.sequence) not in again:
+                    episode.receive(message._replace(receive_ns=began_ns), lost_before=0)
+            for message, lost_before in pre_roll:
+                episode.receive(message, lost_before=lost_before)
             self._open = episode
+        return episode.record
 
     def _close(self, outcome: Outcome, stop_reason: StopReason, notes: str, *,
                timeout_s: float) -> EpisodeRecord:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 from pydantic import field_validator
+from pydantic import model_validator
 
 from active_collection.config import Model
 
@@ -45,6 +46,11 @@ class RecorderSettings(Model):
         description='newest messages of a transient_local publisher that open each episode')
     latched_bytes: int = Field(
         default=64 * MIB, ge=MIB, description='bound on latched messages kept (bytes)')
+    pre_roll_s: float = Field(
+        default=0.0, ge=0, le=60,
+        description='put so much of the time before the start into the episode (s)')
+    pre_roll_bytes: int = Field(
+        default=64 * MIB, ge=0, description='bound on messages kept for that (bytes)')
     queue_bytes: int = Field(
         default=128 * MIB, ge=MIB, description='bound of the queue to the writer (bytes)')
     queue_messages: int = Field(
@@ -109,6 +115,13 @@ class RecorderSettings(Model):
                 raise ValueError("'regex=none', 'regex=zstd' or 'regex=lz4' each")
             _checked_regex(regex)
         return rules
+
+    @model_validator(mode='after')
+    def _pre_roll_fits_the_queue(self) -> RecorderSettings:
+        if self.pre_roll_s and 2 * self.pre_roll_bytes > self.queue_bytes:
+            raise ValueError("'pre_roll_bytes' at most half of 'queue_bytes', through which it "
+                             'goes at once')
+        return self
 
     def compression_of(self, topic: str) -> str:
         """Return how a topic's chunks are compressed: 'zstd', 'lz4' or '' for not."""

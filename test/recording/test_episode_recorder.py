@@ -307,6 +307,45 @@ def test_messages_that_were_held_back_keep_their_publishers_order(bench):
     assert [raw for _, _, raw in messages_of(bench.last_path)] == [b'1', b'2', b'3', b'4', b'5']
 
 
+def test_pre_roll_puts_the_last_seconds_into_the_episode(make_bench):
+    bench = make_bench(pre_roll_s=0.5)
+    bench.add_topic('/a')
+    bench.add_topic('/description', LATCHED)
+    bench.send('/description', b'latched')
+    for index in range(1000):
+        bench.send('/a', b'%d' % index)
+    record = bench.start(episode_id='e1')
+    bench.send('/a', b'during')
+    closed = bench.recorder.finish('e1', outcome=Outcome.SUCCESS)
+    stored = messages_of(bench.last_path)
+    assert stored[0][2] == b'latched' and stored[-1][2] == b'during'
+    assert [raw for _, _, raw in stored[1:-1]] == [b'%d' % i for i in range(500, 1000)]
+    assert closed.started_ns == record.started_ns == stored[0][1] == stored[1][1]
+    # and the next episode does not begin with what is in this one
+    bench.start(episode_id='e2')
+    bench.recorder.finish('e2', outcome=Outcome.SUCCESS)
+    assert [raw for _, _, raw in messages_of(bench.last_path)] == [b'latched']
+
+
+def test_pre_roll_is_bounded_in_bytes(make_bench):
+    bench = make_bench(pre_roll_s=10, pre_roll_bytes=100_000)
+    bench.add_topic('/a')
+    bench.send('/a', bytes(10_000), count=50)
+    bench.start(episode_id='e1')
+    record = bench.recorder.finish('e1', outcome=Outcome.SUCCESS)
+    assert record.topics[0].written == 9
+
+
+def test_latched_message_within_the_pre_roll_is_there_once(make_bench):
+    bench = make_bench(pre_roll_s=1)
+    bench.add_topic('/description', LATCHED)
+    bench.send('/description', b'1')
+    bench.send('/description', b'2')
+    bench.start(episode_id='e1')
+    bench.recorder.finish('e1', outcome=Outcome.SUCCESS)
+    assert [raw for _, _, raw in messages_of(bench.last_path)] == [b'1', b'2']
+
+
 def test_split_by_size_repeats_latched_messages_and_keeps_every_message(make_bench):
     bench = make_bench(split_bytes=50_000, chunk_bytes=10_000)
     bench.add_topic('/a')
