@@ -90,14 +90,11 @@ class Books:
         self.retries: list[Retry] = []
         self.recent: deque[str] = deque(maxlen=settings.share_window)
         self.scenes: dict[str, Scene] = {}
-        self._points = points
         self.coverage = Coverage(
-            space, candidates=settings.candidates, source=self._covered)
+            space, candidates=settings.candidates, collected=points or (lambda task: ()),
+            out=self._covering_leases)
 
-    def _covered(self, task: str) -> Iterable[tuple[str, Scenario]]:
-        """Give what was collected of a task and what is out."""
-        if self._points is not None:
-            yield from self._points(task)
+    def _covering_leases(self, task: str) -> Iterable[tuple[str, Scenario]]:
         for lease in self.leases.values():
             if lease.assigned.scenario.task == task and lease.assigned.collector != 'policy':
                 yield lease.assigned.assignment_id, lease.assigned.scenario
@@ -126,7 +123,7 @@ class Books:
         if assigned.attempt > 1:
             self._take_retry(assigned.scenario)
         if assigned.collector != 'policy':
-            self.coverage.add(assigned.assignment_id, assigned.scenario)
+            self.coverage.send_out(assigned.assignment_id, assigned.scenario)
 
     def _hold(self, lease: Lease) -> None:
         assigned = lease.assigned
@@ -169,15 +166,17 @@ class Books:
                 assigned.assignment_id, assigned.scenario, assigned.attempt + 1, not_by))
 
     def _finish(self, event: Finished) -> None:
-        result, task = event.result, event.result.scenario.task
+        result, task, comes_back = event.result, event.result.scenario.task, False
         if event.previous is not None:
             self.beliefs.count(event.previous, -1)
             self.coverage.discard(event.episode_id, event.previous.scenario.task)
         self.beliefs.count(result, 1)
         if event.fulfils:
             lease = self._let_go(event.assignment_id)
-            if is_covering(result) and result.scenario == lease.assigned.scenario:
-                self.coverage.rename(event.assignment_id, event.episode_id, task)
+            is_as_assigned = is_covering(result) and result.scenario == lease.assigned.scenario
+            if is_as_assigned and lease.assigned.collector != 'policy':
+                self.coverage.come_back(event.assignment_id, event.episode_id, task)
+                comes_back = True
             else:
                 self.coverage.discard(event.assignment_id, lease.assigned.scenario.task)
             if result.outcome in {Outcome.ABORTED, Outcome.DISCARDED}:
@@ -190,8 +189,8 @@ class Books:
                     success=result.outcome is Outcome.SUCCESS)
         elif result.outcome in COUNTED:
             self.retries = [r for r in self.retries if r.assignment_id != event.assignment_id]
-        if is_covering(result):
-            self.coverage.add(event.episode_id, result.scenario)
+        if is_covering(result) and not comes_back:
+            self.coverage.collect(event.episode_id, result.scenario)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `restore` takes: plain JSON types, without what coverage reads anew."""

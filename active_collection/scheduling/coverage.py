@@ -13,140 +13,128 @@ from active_collection.scenario import Value
 from active_collection.scheduling.design import FactorSpace
 from active_collection.scheduling.design import Points
 
-#: Gives (name, scenario) of all that was collected of a task before.
+#: Gives (episode id, scenario) of all that was collected of a task, last counted first.
 PointSource = Callable[[str], Iterable[tuple[str, Scenario]]]
-LARGEST = 65536
+#: Episodes of a task that coverage looks back on. More make no difference that one could see.
+MEMORY = 1024
+#: Squared distance that another environment adds: as much as another label.
+ELSEWHERE = 1.0
 RANDOM_TRIES = 256
 
 
-class PlaceCoverage:
+class Nearest:
     """
-    How far each candidate configuration of one place is from the nearest collected one.
+    How far each candidate is from the nearest of a set of points, kept up to date.
 
-    Greedy maximin (farthest-first traversal: Gonzalez 1985; maximin designs: Johnson, Moore and
-    Ylvisaker 1990) over the first points of a low-discrepancy sequence. The same configuration in
-    another environment counts as differing in one label.
-
-    :param candidates: those of the sequence that no exclusion covers, shape (n, d)
-    :param drawn: how many points of the sequence they are of
+    :param count: number of candidates, C
     """
 
-    def __init__(self, factors: FactorSpace, candidates: Points, *, drawn: int) -> None:
-        self._factors = factors
-        self.candidates = candidates
-        self.drawn = drawn
-        self.nearest = np.full(len(candidates), np.inf)
-        self._owner = np.full(len(candidates), -1, dtype=np.int64)
+    def __init__(self, count: int) -> None:
+        self.squared = np.full(count, np.inf)
+        self._owner = np.full(count, -1, dtype=np.int32)
 
-    def add(self, row: int, point: Points, offset: float) -> None:
-        """Take a point into account; `offset` is added to its squared distances."""
-        distances = self._factors.distances(self.candidates, point) + offset
-        closer = distances < self.nearest
-        self.nearest[closer] = distances[closer]
+    def add(self, row: int, distances: Points) -> None:
+        """Add a point that has these squared distances from the candidates, shape (C,)."""
+        closer = distances < self.squared
+        self.squared[closer] = distances[closer]
         self._owner[closer] = row
 
-    def remove(self, row: int, points: Points, rows: npt.NDArray[np.int64],
-               offsets: npt.NDArray[np.float64]) -> None:
+    def remove(self, row: int, rows: npt.NDArray[np.int32],
+               distances_of: Callable[[int], Points]) -> None:
         """
-        Forget a point: what it was nearest to looks for the nearest of the others.
+        Remove a point: the candidates that it was nearest to look for the next nearest.
 
-        :param points: the points that remain, shape (n, d), with their rows and offsets
+        :param rows: the points that remain, shape (n,)
+        :param distances_of: returns a candidate's squared distances from them, shape (n,)
         """
         for candidate in np.flatnonzero(self._owner == row):
-            self.nearest[candidate], self._owner[candidate] = np.inf, -1
-            if len(points):
-                distances = self._factors.distances(points, self.candidates[candidate]) + offsets
+            self.squared[candidate], self._owner[candidate] = np.inf, -1
+            if len(rows):
+                distances = distances_of(int(candidate))
                 best = int(np.argmin(distances))
-                self.nearest[candidate], self._owner[candidate] = distances[best], rows[best]
+                self.squared[candidate], self._owner[candidate] = distances[best], rows[best]
 
 
 class TaskCoverage:
-    """The configurations of one task that were collected or are out, by name."""
+    """
+    The configurations of one task that are out or were collected last, and the gaps between them.
+
+    Greedy maximin (farthest-first traversal: Gonzalez 1985; maximin designs: Johnson, Moore and
+    Ylvisaker 1990) among the first points of a low-discrepancy sequence, four for each collected
+    one. Nothing is kept per environment that has no episode: there, the distance to the nearest of
+    all counts, plus what another environment adds.
+
+    :param candidates: points of the sequence among which it chooses at least
+    """
 
     def __init__(self, space: ScenarioSpace, task: str, *, candidates: int) -> None:
         self._space = space
         self._task = task
         self.factors = FactorSpace(space.tasks[task].factors)
-        self._first = candidates
-        self._rows: dict[str, int] = {}
-        self._points: list[Points] = []
-        self._environments: list[str] = []
-        self._places: dict[str, PlaceCoverage] = {}
+        self._first = candidates if self.factors.dimensions else 1
+        self._out: dict[str, int] = {}
+        self._collected: dict[str, int] = {}
+        self._points: dict[int, Points] = {}
+        self._environments: dict[int, str] = {}
+        self._next_row = 0
+        self._candidates = self.factors.sequence(0, self._first)
+        self._all = Nearest(self._first)
+        self._own: dict[str, Nearest] = {}
+        self._excluded: dict[str, npt.NDArray[np.bool_]] = {}
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._points)
 
-    def add(self, name: str, scenario: Scenario) -> None:
-        """Add a configuration under the name of its assignment or episode."""
-        point = self.factors.encode(scenario.values)
-        if point is None or name in self._rows:
-            return
-        row = len(self._points)
-        self._rows[name] = row
-        self._points.append(point)
-        self._environments.append(scenario.environment)
-        for environment, place in self._places.items():
-            place.add(row, point, float(scenario.environment != environment))
+    def send_out(self, name: str, scenario: Scenario) -> None:
+        """Add a configuration that is out, under the name of its assignment."""
+        row = self._add(scenario)
+        if row is not None:
+            self._out[name] = row
 
-    def discard(self, name: str) -> None:
-        """Remove what was added under a name; nothing happens where there is nothing."""
-        row = self._rows.pop(name, None)
-        if row is None or not self._places:
-            return
-        rows = np.fromiter(self._rows.values(), dtype=np.int64, count=len(self._rows))
-        points = np.array([self._points[r] for r in rows]).reshape(
-            len(rows), self.factors.dimensions)
-        for environment, place in self._places.items():
-            offsets = np.array([float(self._environments[r] != environment) for r in rows])
-            place.remove(row, points, rows, offsets)
+    def collect(self, name: str, scenario: Scenario) -> None:
+        """Add a collected configuration under the name of its episode; the oldest may go."""
+        row = self._add(scenario)
+        if row is not None:
+            self._collected[name] = row
+            self._forget()
 
-    def rename(self, name: str, to: str) -> None:
-        """Let what was added under one name stand under another."""
-        if name in self._rows:
-            self._rows[to] = self._rows.pop(name)
+    def come_back(self, name: str, episode: str) -> None:
+        """Let what was out under one name be collected under another."""
+        row = self._out.pop(name, None)
+        if row is not None:
+            self._collected[episode] = row
+            self._forget()
+
+    def discard(self, name: str) -> bool:
+        """
+        Remove what is known under a name.
+
+        :returns: whether what is left is complete; False where something older was forgotten for
+            it, so that the task has to be read in anew
+        """
+        is_complete = len(self._collected) < MEMORY or name in self._out
+        rows = self._out if name in self._out else self._collected
+        if name not in rows:
+            return True
+        self._remove(rows.pop(name))
+        return is_complete
 
     def farthest(self, environment: str) -> tuple[dict[str, Value], float] | None:
         """
         Return the candidate farthest from all collected ones, and how far it is.
 
-        The distance is infinite while nothing was collected.
-
-        None where exclusions rule out every candidate.
+        The distance is infinite while nothing was collected. None where exclusions rule out every
+        candidate.
         """
-        place = self._place(environment)
-        if not len(place.candidates):
+        self._extend()
+        squared = self._all.squared + ELSEWHERE
+        if environment in self._own:
+            squared = np.minimum(squared, self._own[environment].squared)
+        squared = np.where(self._is_excluded(environment), -1.0, squared)
+        best = int(np.argmax(squared))
+        if squared[best] < 0:
             return None
-        best = int(np.argmax(place.nearest))
-        return self.factors.decode(place.candidates[best]), float(np.sqrt(place.nearest[best]))
-
-    def features(self, count: int) -> tuple[Points, Points]:
-        """
-        Return what was collected or is out, and this many that fill the space, as plain points.
-
-        Squared Euclidean distances of these are those of `FactorSpace.distances`.
-        """
-        collected = np.array([self._points[row] for row in self._rows.values()]).reshape(
-            len(self._rows), self.factors.dimensions)
-        return (self.factors.one_hot(collected),
-                self.factors.one_hot(self.factors.sequence(0, count)))
-
-    def _place(self, environment: str) -> PlaceCoverage:
-        """Return the place's coverage, with enough candidates for what was collected."""
-        place = self._places.get(environment)
-        wanted = self._first
-        while wanted < 4 * len(self._rows) and wanted < LARGEST:
-            wanted *= 2
-        if self.factors.dimensions == 0:
-            wanted = 1
-        if place is None or place.drawn != wanted:
-            points = self.factors.sequence(0, wanted)
-            allowed = self.factors.is_allowed(
-                points, self._task, environment, self._space.exclusions)
-            place = PlaceCoverage(self.factors, points[allowed], drawn=wanted)
-            for row in self._rows.values():
-                place.add(row, self._points[row], float(self._environments[row] != environment))
-            self._places[environment] = place
-        return place
+        return self.factors.decode(self._candidates[best]), float(np.sqrt(squared[best]))
 
     def random(self, environment: str, random: np.random.Generator) -> dict[str, Value] | None:
         """Return a configuration drawn evenly from those that are not excluded; None if none."""
@@ -155,43 +143,121 @@ class TaskCoverage:
             points, self._task, environment, self._space.exclusions))
         return self.factors.decode(points[allowed[0]]) if allowed.size else None
 
+    def features(self, count: int) -> tuple[Points, Points]:
+        """
+        Return what was collected or is out, and this many that fill the space, as plain points.
+
+        Squared Euclidean distances of these are those of `FactorSpace.distances`. Their order is
+        that of counting, those that are out last.
+        """
+        rows = [*self._collected.values(), *self._out.values()]
+        return (self.factors.one_hot(self._stacked(rows)),
+                self.factors.one_hot(self.factors.sequence(0, count)))
+
+    def _stacked(self, rows: Iterable[int]) -> Points:
+        points = [self._points[row] for row in rows]
+        return np.array(points).reshape(len(points), self.factors.dimensions)
+
+    def _add(self, scenario: Scenario) -> int | None:
+        point = self.factors.encode(scenario.values)
+        if point is None:
+            return None
+        row = self._next_row
+        self._next_row += 1
+        self._points[row] = point
+        self._environments[row] = scenario.environment
+        self._measure(row)
+        return row
+
+    def _measure(self, row: int) -> None:
+        distances = self.factors.distances(self._candidates, self._points[row])
+        own = self._own.setdefault(self._environments[row], Nearest(len(self._candidates)))
+        for nearest in (self._all, own):
+            nearest.add(row, distances)
+
+    def _remove(self, row: int) -> None:
+        del self._points[row]
+        environment = self._environments.pop(row)
+        here = [r for r, e in self._environments.items() if e == environment]
+        for nearest, left in ((self._all, list(self._points)), (self._own[environment], here)):
+            points = self._stacked(left)
+            nearest.remove(
+                row, np.array(left, dtype=np.int32),
+                lambda k, p=points: self.factors.distances(p, self._candidates[k]))  # type: ignore[misc]
+
+    def _forget(self) -> None:
+        """Forget the oldest where more was collected than it looks back on."""
+        if len(self._collected) > MEMORY:
+            self._remove(self._collected.pop(next(iter(self._collected))))
+
+    def _extend(self) -> None:
+        """Take as many candidates as what was collected asks for."""
+        wanted = self._first
+        while self.factors.dimensions and wanted < 4 * len(self._points):
+            wanted *= 2
+        if wanted == len(self._candidates):
+            return
+        self._candidates = self.factors.sequence(0, wanted)
+        self._all, self._own, self._excluded = Nearest(wanted), {}, {}
+        for row in self._points:
+            self._measure(row)
+
+    def _is_excluded(self, environment: str) -> npt.NDArray[np.bool_]:
+        if environment not in self._excluded:
+            self._excluded[environment] = ~self.factors.is_allowed(
+                self._candidates, self._task, environment, self._space.exclusions)
+        return self._excluded[environment]
+
 
 class Coverage:
     """
     The coverage of every task, read in only when a task is first asked for.
 
-    :param source: what was collected of a task before the first `add`; None for nothing
-    :param candidates: configurations of a task among which coverage chooses at first
+    :param collected: what was collected of a task up to this instant
+    :param out: what is out of a task at this instant, under the names of the assignments
+    :param candidates: see `TaskCoverage`
     """
 
-    def __init__(self, space: ScenarioSpace, *, candidates: int,
-                 source: PointSource | None = None) -> None:
+    def __init__(self, space: ScenarioSpace, *, candidates: int, collected: PointSource,
+                 out: PointSource) -> None:
         self._space = space
         self._candidates = candidates
-        self._source = source
+        self._collected_before = collected
+        self._out_before = out
         self._tasks: dict[str, TaskCoverage] = {}
 
-    def add(self, name: str, scenario: Scenario) -> None:
-        """Add a configuration under the name of its assignment or episode."""
-        task = self._tasks.get(scenario.task)
-        if task is not None:
-            task.add(name, scenario)
+    def send_out(self, name: str, scenario: Scenario) -> None:
+        """Add a configuration that is out, under the name of its assignment."""
+        if scenario.task in self._tasks:
+            self._tasks[scenario.task].send_out(name, scenario)
+
+    def collect(self, name: str, scenario: Scenario) -> None:
+        """Add a collected configuration under the name of its episode."""
+        if scenario.task in self._tasks:
+            self._tasks[scenario.task].collect(name, scenario)
+
+    def come_back(self, name: str, episode: str, task: str) -> None:
+        """Let what was out under one name be collected under another."""
+        if task in self._tasks:
+            self._tasks[task].come_back(name, episode)
 
     def discard(self, name: str, task: str) -> None:
-        """Remove what was added under a name."""
-        if task in self._tasks:
-            self._tasks[task].discard(name)
-
-    def rename(self, name: str, to: str, task: str) -> None:
-        """Let what was added under one name stand under another."""
-        if task in self._tasks:
-            self._tasks[task].rename(name, to)
+        """Remove what is known under a name."""
+        if task in self._tasks and not self._tasks[task].discard(name):
+            del self._tasks[task]
 
     def task(self, name: str) -> TaskCoverage:
         """Return a task's coverage."""
         if name not in self._tasks:
             task = TaskCoverage(self._space, name, candidates=self._candidates)
-            for episode, scenario in self._source(name) if self._source else ():
-                task.add(episode, scenario)
+            last = []
+            for pair in self._collected_before(name):
+                last.append(pair)
+                if len(last) == MEMORY:
+                    break
+            for episode, scenario in reversed(last):
+                task.collect(episode, scenario)
+            for assignment, scenario in self._out_before(name):
+                task.send_out(assignment, scenario)
             self._tasks[name] = task
         return self._tasks[name]

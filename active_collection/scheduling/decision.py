@@ -77,6 +77,9 @@ class DecisionMaker:
         self._eligibility = Eligibility(space)
         self.stopping = Stopping(space, settings)
         self._collectors = CollectorChoice(space, settings)
+        self._environments: dict[str, list[str]] = {name: [] for name in space.tasks}
+        for name, environment in space.places:
+            self._environments[name].append(environment)
         self._importance = np.array([t.importance for t in space.tasks.values()])
         self._minimum = np.array([t.minimum_episodes for t in space.tasks.values()])
         self._cost = np.array([t.cost for t in space.tasks.values()])
@@ -148,12 +151,11 @@ class DecisionMaker:
             count[self._eligibility.task[eligible.places[place.index]]] += 1
         return count / draws
 
-    @staticmethod
-    def _gap(books: Books, task: str) -> float:
-        """Return the largest gap in a task's configurations over its environments so far."""
+    def _gap(self, books: Books, task: str) -> float:
+        """Return the largest gap in a task's configurations over its environments."""
         coverage = books.coverage.task(task)
-        environments = [e for t, e in books.space.places if t == task]
-        gaps = [found[1] for e in environments if (found := coverage.farthest(e))]
+        gaps = [found[1] for environment in self._environments[task]
+                if (found := coverage.farthest(environment))]
         return max(gaps, default=0.0)
 
     def _choose(self, candidates: Candidates, eligible: Eligible,

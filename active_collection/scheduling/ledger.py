@@ -120,17 +120,21 @@ class LedgerReader:
         return None
 
     def covered(self, task: str, *, until: int | None = None) -> Iterator[tuple[str, Scenario]]:
-        """Give (episode id, scenario) of each episode that covers its configuration."""
+        """
+        Give (episode id, scenario) of each episode that covers its configuration, last first.
+
+        The last is the one that was counted or amended last.
+        """
         limit = 2**62 if until is None else until
-        last: dict[str, Finished] = {}
+        seen: set[str] = set()
         for entry in self._read(
-                'WHERE task = ? AND kind = ? AND sequence <= ? ORDER BY sequence',
+                'WHERE task = ? AND kind = ? AND sequence <= ? ORDER BY sequence DESC',
                 (task, Finished.kind, limit)):
-            if isinstance(entry.event, Finished):
-                last[entry.event.episode_id] = entry.event
-        for episode_id, event in last.items():
-            if is_covering(event.result) and event.result.scenario.task == task:
-                yield episode_id, event.result.scenario
+            event = entry.event
+            if isinstance(event, Finished) and event.episode_id not in seen:
+                seen.add(event.episode_id)
+                if is_covering(event.result):
+                    yield event.episode_id, event.result.scenario
 
     def last_finished(self, episode_id: str) -> Finished | None:
         """Return the last revision of an episode that was counted; None if it never was."""

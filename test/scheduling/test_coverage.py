@@ -37,7 +37,7 @@ def fill(coverage, count, environment='kitchen', task='pick'):
     for k in range(count):
         values, _ = coverage.farthest(environment)
         scenarios.append(Scenario.of(task, environment, values))
-        coverage.add(f'e{k}', scenarios[-1])
+        coverage.collect(f'e{k}', scenarios[-1])
     return scenarios
 
 
@@ -74,7 +74,7 @@ def test_coverage_lies_wider_than_chance(space):
 def test_the_same_configuration_elsewhere_counts_for_less(space):
     coverage = TaskCoverage(space, 'pick', candidates=64)
     values, _ = coverage.farthest('lab')
-    coverage.add('a', Scenario.of('pick', 'lab', values))
+    coverage.collect('a', Scenario.of('pick', 'lab', values))
     _, here = coverage.farthest('lab')
     _, there = coverage.farthest('kitchen')
 
@@ -85,7 +85,7 @@ def test_a_task_without_factors_has_one_configuration(space):
     coverage = TaskCoverage(space, 'pour', candidates=64)
 
     assert coverage.farthest('lab') == ({}, np.inf)
-    coverage.add('a', Scenario.of('pour', 'lab', {}))
+    coverage.collect('a', Scenario.of('pour', 'lab', {}))
     assert coverage.farthest('lab') == ({}, 0.0)
     assert coverage.random('lab', np.random.default_rng(0)) == {}
 
@@ -110,51 +110,81 @@ def test_excluded_everywhere_is_said_to_be_nowhere():
 
 def test_a_point_of_another_space_is_left_out(space):
     coverage = TaskCoverage(space, 'pick', candidates=64)
-    coverage.add('old', Scenario.of('pick', 'lab', {'x': 9.0, 'y': 2.0, 'mug': 'red'}))
-    coverage.add('older', Scenario.of('pick', 'lab', {'z': 0.0}))
+    coverage.collect('old', Scenario.of('pick', 'lab', {'x': 9.0, 'y': 2.0, 'mug': 'red'}))
+    coverage.collect('older', Scenario.of('pick', 'lab', {'z': 0.0}))
 
     assert len(coverage) == 0
 
 
-@given(st.lists(st.tuples(st.sampled_from('arb'), st.integers(0, 8)), max_size=40))
+@given(st.lists(st.tuples(st.sampled_from('oobcdd'), st.integers(0, 6)), max_size=60))
 @settings(max_examples=60, deadline=None)
-def test_adding_and_removing_leaves_what_adding_the_rest_gives(moves):
+def test_whatever_came_and_went_the_rest_is_as_if_read_in_anew(moves):
     space = parse(TEXT, ScenarioSpace, where='space.yaml')
-    coverage = TaskCoverage(space, 'pick', candidates=32)
-    kept = {}
-    for move, k in moves:
-        if move == 'a':
-            values, _ = coverage.farthest('lab')
-            scenario = Scenario.of('pick', ('lab', 'kitchen')[k % 2], values)
-            kept.setdefault(str(k), scenario)
-            coverage.add(str(k), scenario)
-        elif move == 'r':
-            kept.pop(str(k), None)
-            coverage.discard(str(k))
-        elif str(k) in kept and f'{k}b' not in kept:
-            kept[f'{k}b'] = kept.pop(str(k))
-            coverage.rename(str(k), f'{k}b')
+    out, collected = {}, {}
+    coverage = Coverage(space, candidates=32, out=lambda task: out.items(),
+                        collected=lambda task: reversed(collected.items()))
+    coverage.task('pick')
+    for number, (move, k) in enumerate(moves):
+        name = f'a{k}'
+        values, _ = coverage.task('pick').farthest('lab')
+        scenario = Scenario.of('pick', ('lab', 'kitchen')[k % 2], values)
+        if move == 'o' and name not in out:
+            out[name] = scenario
+            coverage.send_out(name, scenario)
+        elif move == 'b' and name in out:
+            collected[f'e{number}'] = out.pop(name)
+            coverage.come_back(name, f'e{number}', 'pick')
+        elif move == 'c':
+            collected[f'e{number}'] = scenario
+            coverage.collect(f'e{number}', scenario)
+        elif move == 'd' and (name in out or collected):
+            rows = out if name in out else collected
+            gone = name if name in out else list(collected)[k % len(collected)]
+            del rows[gone]
+            coverage.discard(gone, 'pick')
 
-    again = TaskCoverage(space, 'pick', candidates=32)
-    for name, scenario in kept.items():
-        again.add(name, scenario)
+    again = Coverage(space, candidates=32, out=lambda task: out.items(),
+                     collected=lambda task: reversed(collected.items()))
 
-    assert len(coverage) == len(again)
     for environment in ('lab', 'kitchen'):
-        assert coverage.farthest(environment) == again.farthest(environment)
+        assert (coverage.task('pick').farthest(environment)
+                == again.task('pick').farthest(environment))
+    for ours, anew in zip(coverage.task('pick').features(9), again.task('pick').features(9),
+                          strict=True):
+        assert np.array_equal(ours, anew)
+
+
+def test_only_the_last_episodes_are_looked_back_on(space, monkeypatch):
+    monkeypatch.setattr('active_collection.scheduling.coverage.MEMORY', 5)
+    collected = {}
+    coverage = Coverage(space, candidates=32, out=lambda task: (),
+                        collected=lambda task: reversed(collected.items()))
+    for k in range(12):
+        values, _ = coverage.task('pick').farthest('lab')
+        collected[f'e{k}'] = Scenario.of('pick', 'lab', values)
+        coverage.collect(f'e{k}', collected[f'e{k}'])
+    assert len(coverage.task('pick')) == 5
+
+    del collected['e9']
+    coverage.discard('e9', 'pick')
+
+    again = Coverage(space, candidates=32, out=lambda task: (),
+                     collected=lambda task: reversed(collected.items()))
+    assert len(coverage.task('pick')) == 5
+    assert coverage.task('pick').farthest('lab') == again.task('pick').farthest('lab')
 
 
 def test_a_task_is_read_in_when_it_is_first_asked_for(space):
     asked = []
 
-    def source(task):
+    def collected(task):
         asked.append(task)
         return [('e0', Scenario.of('pick', 'lab', {'x': 0.0, 'y': 2.0, 'mug': 'blue'}))]
 
-    coverage = Coverage(space, candidates=64, source=source)
-    coverage.add('e1', Scenario.of('pick', 'lab', {'x': 0.1, 'y': 2.0, 'mug': 'blue'}))
+    coverage = Coverage(space, candidates=64, collected=collected, out=lambda task: ())
+    coverage.collect('e1', Scenario.of('pick', 'lab', {'x': 0.1, 'y': 2.0, 'mug': 'blue'}))
     assert asked == []
     assert len(coverage.task('pick')) == 1
-    coverage.add('e2', Scenario.of('pick', 'lab', {'x': 0.2, 'y': 2.0, 'mug': 'blue'}))
+    coverage.collect('e2', Scenario.of('pick', 'lab', {'x': 0.2, 'y': 2.0, 'mug': 'blue'}))
     assert len(coverage.task('pick')) == 2
     assert asked == ['pick']
