@@ -67,6 +67,7 @@ class Units:
         gave it; else what the class probabilities say
     :param labelled: bool (N,): has a label, or was chosen in an earlier round
     :param probabilities: float (N, C) class probabilities, or None where no classifier is there
+    :param members: float (M, N, C): those of each member of a committee, or None
     """
 
     embeddings: Embeddings
@@ -76,6 +77,7 @@ class Units:
     labelled: NDArray[np.bool_]
     strata: Mapping[str, Indices] = field(default_factory=dict)
     probabilities: NDArray[np.float32] | None = None
+    members: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.embeddings)

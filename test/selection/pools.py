@@ -18,14 +18,15 @@ def make_units(n: int = 300, d: int = 12, *, seed: int = 0, known: float = 1.0,
     centres = rng.normal(size=(6, d)) * 4
     vectors = centres[rng.integers(0, 6, n)] + rng.normal(size=(n, d))
     uncertainty = np.where(rng.random(n) < known, rng.random(n), np.nan)
-    logits = rng.normal(size=(n, classes)) * 2
-    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    logits = rng.normal(size=(n, classes)) * 2 + rng.normal(size=(6, n, classes))
+    members = np.exp(logits) / np.exp(logits).sum(2, keepdims=True)
+    members = members.astype(np.float32)
     mask = np.zeros(n, bool)
     mask[rng.permutation(n)[:labelled]] = True
     codes = np.arange(n) * recordings // n
     stamps = np.arange(n) * SECOND // 2
     return Units(Embeddings.of(vectors.astype(np.float32)), stamps, codes, uncertainty, mask,
-                 {'bag': codes, 'task': codes % 2}, probabilities.astype(np.float32))
+                 {'bag': codes, 'task': codes % 2}, members.mean(axis=0), members)
 
 
 def make_batch(units: Units, count: int, *, limits: Limits | None = None,

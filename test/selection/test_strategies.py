@@ -18,11 +18,17 @@ from active_collection.selection.clusters import cluster
 from active_collection.selection.farthest_first import farthest_first
 from active_collection.selection.select import strategy
 from active_collection.selection.strategies import STRATEGIES
-from active_collection.selection.strategies.entropy import entropy
+from active_collection.selection.strategies.batch_bald import _JointLabels
+from active_collection.selection.strategies.information_density import densities
+from active_collection.selection.strategies.query_by_committee import disagreement
+from active_collection.selection.strategies.ranking import entropy
+from active_collection.selection.strategies.temporal_uncertainty_change import changes
 from active_collection.selection.units import Embeddings
 
 ALL = STRATEGIES.names()
-NEED_UNCERTAINTY = {'uncertainty', 'entropy', 'cluster_margin'}
+NEED_UNCERTAINTY = {
+    'uncertainty', 'entropy', 'cluster_margin', 'least_confidence', 'margin', 'bald', 'batch_bald',
+    'query_by_committee', 'information_density', 'badge', 'temporal_uncertainty_change'}
 LIMITS = Limits(gap_s=1.1, duplicate_bits=3, quotas={'bag': 9})
 
 
@@ -85,7 +91,8 @@ def test_strange_pools_give_picks_or_an_error_that_says_what_is_missing(name, ch
         units = replace(units, embeddings=Embeddings.of(np.ones((80, 5), np.float32)),
                         uncertainty=np.ones(80))
     elif change == 'unknown':
-        units = replace(units, uncertainty=np.full(80, np.nan), probabilities=None)
+        units = replace(units, uncertainty=np.full(80, np.nan), probabilities=None,
+                        members=None)
     elif change == 'one':
         units = make_units(1)
     elif change == 'float16':
@@ -94,7 +101,8 @@ def test_strange_pools_give_picks_or_an_error_that_says_what_is_missing(name, ch
     else:
         rows = np.random.default_rng(0).permutation(80)
         units = replace(units, embeddings=Embeddings(units.embeddings.array, rows))
-    if change == 'unknown' and name in NEED_UNCERTAINTY:
+    needs_two = change == 'one' and name == 'temporal_uncertainty_change'
+    if needs_two or (change == 'unknown' and name in NEED_UNCERTAINTY):
         with pytest.raises(SelectionError, match='expected'):
             picks(name, units, 10)
     else:
@@ -111,6 +119,11 @@ def test_a_full_batch_and_an_empty_pool_are_left_alone(name):
     ('hybrid', {'emphasis': '-1'}, 'emphasis'), ('hybrid', {'emphasis': 'x'}, 'float'),
     ('hybrid', {'emphasis': 'nan'}, 'emphasis'), ('hybrid', {'emphasi': '1'}, 'emphasis'),
     ('cluster_margin', {'factor': '0.5'}, 'factor'), ('cluster_margin', {'clusters': '-1'}, '-1'),
+    ('batch_bald', {'configurations': '0'}, 'configurations'),
+    ('batch_bald', {'candidates': '0'}, 'candidates'),
+    ('query_by_committee', {'measure': 'vote_entopy'}, 'vote_entropy'),
+    ('information_density', {'beta': '-1'}, 'beta'),
+    ('information_density', {'neighbours': '0'}, 'neighbours'),
     ('random', {'a': '1'}, 'option'), ('hybird', {}, 'hybrid')])
 def test_wrong_names_and_options_are_refused(name, options, error):
     with pytest.raises(ConfigError, match=error):
@@ -270,3 +283,113 @@ def test_clusters_partition_the_pool_and_are_never_empty():
     assert len(found.centres) <= 10
     same = cluster(Embeddings.of(np.ones((9, 3), np.float32)), 5, np.random.default_rng(0))
     assert len(same.centres) == 1
+
+
+@pytest.mark.parametrize('name', ['least_confidence', 'margin', 'entropy', 'bald',
+                                  'query_by_committee', 'expected_model_change'])
+def test_rankings_come_highest_first(name):
+    scores = [p.score for p in picks(name, make_units(), 60)]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] > scores[-1]
+
+
+def test_measures_of_disagreement_are_those_of_the_textbook():
+    agree = np.array([[[0.5, 0.5]]] * 4)
+    differ = np.array([[[1.0, 0.0]], [[0.0, 1.0]]] * 2)
+    for measure, most in (('vote_entropy', np.log(2)), ('consensus_kl', np.log(2)),
+                          ('variance', 0.5)):
+        assert disagreement(agree, measure) == pytest.approx([0.0])
+        assert disagreement(differ, measure) == pytest.approx([most])
+
+
+def joint_information(members):
+    """I(y_1 .. y_n; member) of (M, n, C), by listing every joint label."""
+    m, n, _ = members.shape
+    joint = np.ones((1, m))
+    for i in range(n):
+        joint = (joint[:, None, :] * members[:, i].T[None]).reshape(-1, m)
+    return float(entropy(joint.mean(axis=1)) - entropy(members).sum(axis=1).mean())
+
+
+def test_batch_bald_takes_what_a_full_enumeration_takes():
+    units = make_units(30, classes=3)
+    chosen = picks('batch_bald', units, 4)
+    taken: list[int] = []
+    for pick in chosen:
+        before = joint_information(units.members[:, taken].astype(np.float64)) if taken else 0.0
+        gains = [joint_information(units.members[:, [*taken, i]].astype(np.float64)) - before
+                 if i not in taken else -1.0 for i in range(30)]
+        assert pick.unit == int(np.argmax(gains))
+        assert pick.score == pytest.approx(max(gains), abs=1e-6)
+        taken.append(pick.unit)
+
+
+def test_sampled_joint_labels_estimate_what_all_of_them_say():
+    units = make_units(40, classes=3)
+    members = units.members.astype(np.float64)
+    rng = np.random.default_rng(0)
+    start = _JointLabels(np.full((1, 6), 1 / 6), np.ones(1))
+    every, sampled = start, start
+    for unit in range(6):
+        every = every.extended(members[:, unit], 10**6, rng)
+        sampled = sampled.extended(members[:, unit], 400, rng)
+    assert every.mass.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(sampled.expected_entropy(members), every.expected_entropy(members),
+                               atol=0.03)
+
+
+def test_batch_bald_does_not_take_the_same_question_twice():
+    members = make_units(40, classes=2).members.copy()
+    members[:, 20:] = members[:, :20]
+    units = replace(make_units(40), members=members)
+    chosen = [p.unit % 20 for p in picks('batch_bald', units, 3)]
+    assert len(set(chosen)) == 3
+
+
+def gradients(units):
+    errors = units.probabilities.astype(np.float64).copy()
+    errors[np.arange(len(units)), errors.argmax(1)] -= 1.0
+    return np.einsum('nc,nd->ncd', errors, units.embeddings.array.astype(np.float64)).reshape(
+        len(units), -1)
+
+
+def test_badge_scores_are_squared_distances_of_the_written_out_gradients():
+    units = make_units(200)
+    flat = gradients(units)
+    chosen = picks('badge', units, 70)
+    assert chosen[0].unit == int((flat ** 2).sum(1).argmax())
+    for i, pick in enumerate(chosen[1:], 1):
+        before = flat[[p.unit for p in chosen[:i]]]
+        expected = ((flat[pick.unit] - before) ** 2).sum(1).min()
+        assert pick.score == pytest.approx(expected, rel=1e-3, abs=1e-2)
+
+
+def test_badge_draws_in_proportion_to_the_squared_distance():
+    units = make_units(8, d=3)
+    flat = gradients(units)
+    first = int((flat ** 2).sum(1).argmax())
+    expected = ((flat - flat[first]) ** 2).sum(1)
+    second = [picks('badge', units, 2, seed=s)[1].unit for s in range(3000)]
+    shares = np.bincount(second, minlength=8) / 3000
+    np.testing.assert_allclose(shares, expected / expected.sum(), atol=0.035)
+
+
+def test_stratified_gives_every_stratum_its_turn():
+    units = make_units(300)
+    codes = units.strata['bag'][[p.unit for p in picks('stratified', units, 25)]]
+    assert np.bincount(codes).tolist() == [5] * 5
+    with pytest.raises(ConfigError, match='weather'):
+        picks('stratified', units, options={'by': 'weather'})
+
+
+def test_changes_of_uncertainty_are_taken_within_a_recording_only():
+    units = replace(make_units(6, recordings=2), stamps=np.arange(6) * 10**9,
+                    uncertainty=np.array([0.0, 0.5, 0.6, 9.0, 9.0, np.nan]))
+    np.testing.assert_allclose(changes(units), [0.5, 0.5, 0.1, 0.0, 0.0, np.nan], atol=1e-12)
+
+
+def test_density_is_high_in_the_middle_of_a_blob():
+    rng = np.random.default_rng(0)
+    vectors = np.concatenate([rng.normal(size=(99, 4)) * 0.1 + 1.0, [[-1.0, 1.0, -1.0, 1.0]]])
+    found = densities(Embeddings.of(vectors.astype(np.float32)), np.arange(100), 5)
+    assert found[:99].min() > 0.9 > found[99]

@@ -43,4 +43,15 @@ STRATEGIES: Registry[QueryStrategy] = Registry(
         'k_center': f'{_HERE}.k_center:KCenter',
         'typiclust': f'{_HERE}.typiclust:TypiClust',
         'cluster_margin': f'{_HERE}.cluster_margin:ClusterMargin',
+        'stratified': f'{_HERE}.stratified:Stratified',
+        'least_confidence': f'{_HERE}.least_confidence:LeastConfidence',
+        'margin': f'{_HERE}.margin:Margin',
+        'query_by_committee': f'{_HERE}.query_by_committee:QueryByCommittee',
+        'bald': f'{_HERE}.bald:Bald',
+        'batch_bald': f'{_HERE}.batch_bald:BatchBald',
+        'expected_model_change': f'{_HERE}.expected_model_change:ExpectedModelChange',
+        'information_density': f'{_HERE}.information_density:InformationDensity',
+        'badge': f'{_HERE}.badge:Badge',
+        'temporal_uncertainty_change':
+            f'{_HERE}.temporal_uncertainty_change:TemporalUncertaintyChange',
     })
