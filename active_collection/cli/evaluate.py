@@ -13,6 +13,7 @@ import os
 import signal
 import statistics
 import sys
+import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -253,6 +254,7 @@ def _start_worker(job: Job) -> None:
 
     # Ctrl-C is for the parent, which lets a running episode end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     evaluators: list[Evaluator] = []
 
     def evaluate(scenario: Scenario) -> Attempt:
@@ -261,6 +263,14 @@ def _start_worker(job: Job) -> None:
         return evaluators[0].attempt(scenario)
 
     _evaluate = evaluate
+
+
+def _end_with_parent() -> None:
+    """Leave no worker behind when the command is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _attempt(scenario: Scenario) -> tuple[Attempt | None, _Portable | None]:

@@ -119,11 +119,23 @@ class CameraInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Factor:
+    """active_collection/msg/Factor; `kind` is 0 for a label, 1 for a number."""
+
+    name: str
+    kind: int
+    label: str
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
-    """active_collection/msg/Scenario, as far as a policy can be conditioned on it."""
+    """active_collection/msg/Scenario."""
 
     task: str
     environment: str
+    configuration: list[Factor]
 
 
 Message = JointState | PoseStamped | PoseArray | Image | CameraInfo | Scenario
@@ -198,7 +210,9 @@ def camera_messages(picture: NDArray[np.uint8], focal_length: float,
 
 def scenario_message(scenario: ScenarioRecord) -> Scenario:
     """Return the scenario as its topic has it."""
-    return Scenario(scenario.task, scenario.environment)
+    return Scenario(scenario.task, scenario.environment, [
+        Factor(name, 0, value, 0.0, '') if isinstance(value, str)
+        else Factor(name, 1, '', float(value), '') for name, value in scenario.configuration])
 
 
 def _header(stamp_ns: int, frame: str) -> Header:

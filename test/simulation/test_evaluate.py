@@ -3,8 +3,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -119,3 +123,20 @@ def test_policy_that_needs_what_the_robot_does_not_sense_is_refused(tmp_path, sp
     status, _ = evaluate(feels, space, '--processes', '1')
     assert status == 2
     assert "topic 'wrist_force'" in capsys.readouterr().err
+
+
+def test_killed_command_leaves_no_worker_behind(tmp_path, space):
+    ahead = constant_policy(tmp_path, 'ahead', [[0.0, 1.0, 0.0, -1.0]])
+    command = subprocess.Popen(
+        [sys.executable, '-m', 'active_collection.cli.main', 'evaluate', '--ensemble', str(ahead),
+         '--space', str(space), '--out', str(tmp_path / 'out.json'), '--episodes', '100000',
+         '--processes', '2'], cwd='/', stderr=subprocess.DEVNULL)
+    process = psutil.Process(command.pid)
+    deadline = time.monotonic() + 60
+    while len(workers := process.children(recursive=True)) < 3:
+        assert time.monotonic() < deadline and command.poll() is None
+        time.sleep(0.01)
+    command.kill()
+    command.wait()
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive

@@ -62,6 +62,10 @@ def test_picture_and_its_camera_agree():
     assert info.k == [5.0, 0.0, 3.0, 0.0, 5.0, 2.0, 0.0, 0.0, 1.0]
 
 
-def test_task_is_read_as_from_a_bag():
-    message = scenario_message(Scenario.of('push', 'tabletop', {'object_x': 0.1}))
+def test_scenario_is_read_as_from_a_bag():
+    message = scenario_message(
+        Scenario.of('push', 'tabletop', {'object_y': 0.6, 'object_x': 0.1, 'mug': 'red'}))
     assert FieldPath.parse('scenario.task').label(message) == 'push'
+    assert FieldPath.parse('scenario.configuration[0].label').label(message) == 'red'
+    assert FieldPath.parse('scenario.configuration[1:3].value').numbers(
+        message) == pytest.approx([0.1, 0.6])
