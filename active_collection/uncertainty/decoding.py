@@ -66,6 +66,13 @@ def read_observations(bag: Bag, spec: ObservationSpec, aligner: ObservationAlign
     yield from aligner.finish()
 
 
+def namespace_of(bag: Bag) -> str:
+    """Return the namespace of the robot whose episode a bag is; empty: any."""
+    robot = bag.episode.robot if bag.episode is not None else ''
+    below = robot and any(topic.startswith(f'/{robot}/') for topic in bag.topics)
+    return robot if below else ''
+
+
 def decode_episode(path: Path, spec: ObservationSpec) -> tuple[DecodedEpisode, dict[str, int]]:
     """
     Pair each observation of an episode with the first action at or after it, within tolerance.
@@ -78,8 +85,7 @@ def decode_episode(path: Path, spec: ObservationSpec) -> tuple[DecodedEpisode, d
     aligner = ObservationAligner(spec)
     with open_bag(path) as bag:
         record = bag.episode
-        namespace = record.robot if record and any(
-            topic.startswith(f'/{record.robot}/') for topic in bag.topics) else ''
+        namespace = namespace_of(bag)
         observations = list(read_observations(bag, spec, aligner, namespace=namespace))
         stamps, actions = _read_actions(bag, spec, namespace)
     places = np.searchsorted(stamps, [o.stamp_ns for o in observations])

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from active_collection.msg import Factor
 from active_collection.msg import RecorderStatus
 from active_collection.msg import Scenario
 from active_collection.msg import UncertaintyEstimate
@@ -24,6 +25,12 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.serialization import serialize_message
+from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import Writer
+from rosbags.typesys import Stores
+from rosbags.typesys import get_types_from_msg
+from rosbags.typesys import get_typestore
 from sensor_msgs.msg import JointState
 
 from active_collection.bags.observation import ObservationSpec
@@ -36,6 +43,7 @@ from active_collection.uncertainty.dataset import Dataset
 from active_collection.uncertainty.dataset import DecodedEpisode
 from active_collection.uncertainty.ensemble_files import load
 from active_collection.uncertainty.monitor import UncertaintyMonitor
+from active_collection.uncertainty.scoring import score_bag
 from active_collection.uncertainty.settings import TrainingSettings
 
 DEADLINE_S = 30.0
@@ -79,7 +87,7 @@ class Robot(Node):
         self.scenario = self.create_publisher(Scenario, 'scenario', qos.LATCHED)
         self.recorder = self.create_publisher(RecorderStatus, 'recorder/status', qos.LATCHED)
         self.loading = self.create_client(LoadEnsemble, 'uncertainty/load_ensemble')
-        self.estimates, self.reports = [], []
+        self.estimates, self.reports, self.shown = [], [], []
         self.create_subscription(
             UncertaintyEstimate, 'uncertainty/estimate', self.estimates.append, qos.STATE)
         self.create_subscription(
@@ -94,12 +102,14 @@ class Robot(Node):
     def show(self, step, position, joints):
         """Publish one observation, joints in another order than the specification has."""
         stamp = time_to_msg(10**9 + step * 20_000_000)
-        self.joints.publish(_stamped(JointState(
-            name=['a', 'b'], position=[joints[1], joints[0]]), stamp))
+        state = _stamped(JointState(name=['a', 'b'], position=[joints[1], joints[0]],
+                                    velocity=[0.0, 0.0], effort=[0.0, 0.0]), stamp)
+        self.joints.publish(state)
         pose = _stamped(PoseStamped(), stamp)
         pose.header.frame_id = 'base_link'
         pose.pose.position.x, pose.pose.position.y, pose.pose.position.z = position
         self.hand.publish(pose)
+        self.shown += [('joints', state), ('hand', pose)]
 
     def is_heard(self):
         return self.hand.get_subscription_count() and self.joints.get_subscription_count()
@@ -199,6 +209,52 @@ def test_each_observation_gets_the_numbers_that_the_library_gives(robot, start, 
         assert message.episode.steps == step + 1
         assert message.episode.epistemic_mean == np.float32(expected.episode.epistemic_mean)
     assert robot.estimates[-1].episode.episode_id == 'e1'
+
+
+def write_bag(path, messages, definitions):
+    """Write (topic, message) pairs as a recorder would, 1 ms apart."""
+    store = get_typestore(Stores.LATEST)
+    for name in ('Factor', 'Scenario'):
+        text = (definitions / f'{name}.msg').read_text()
+        store.register(get_types_from_msg(text, f'active_collection/msg/{name}'))
+    types = {'scenario': 'active_collection/msg/Scenario', 'joints': 'sensor_msgs/msg/JointState',
+             'hand': 'geometry_msgs/msg/PoseStamped'}
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        connections = {topic: writer.add_connection(f'/robot/{topic}', kind, typestore=store)
+                       for topic, kind in types.items()}
+        for number, (topic, message) in enumerate(messages):
+            writer.write(connections[topic], 10**18 + number * 10**6, serialize_message(message))
+
+
+def test_scoring_a_bag_gives_exactly_the_numbers_that_the_node_gave(
+        robot, start, ensembles, tmp_path, pytestconfig):
+    start(ensembles=str(ensembles[0]))
+    wait_for(robot.is_heard, 'subscriptions')
+    wait_for(lambda: robot.report_with('scoring with'), 'a good report')
+    robot.recorder.publish(RecorderStatus(state=RecorderStatus.RECORDING, episode_id='bag'))
+    for step, (position, joints) in enumerate(zip(*steps(150), strict=True)):
+        robot.show(step, position, joints)
+        wait_for(lambda sent=step: len(robot.estimates) > sent, 'the estimate')
+    # serialize_message leaves rubbish behind an empty array at the end
+    scenario = Scenario(task='pull', environment='table', configuration=[Factor(name='x')])
+    write_bag(tmp_path / 'bag', [('scenario', scenario), *robot.shown],
+              pytestconfig.rootpath / 'msg')
+
+    scored = score_bag(tmp_path / 'bag', load(ensembles[0]))
+
+    assert len(scored.estimates) == len(robot.estimates) == 150
+    for offline, online in zip(scored.estimates, robot.estimates, strict=True):
+        assert offline.stamp_ns == time_to_ns(online.header.stamp)
+        assert offline.high == online.high
+        for name in ('epistemic', 'aleatoric', 'total', 'novelty', 'threshold'):
+            assert np.float32(getattr(offline, name)) == getattr(online, name)
+        np.testing.assert_array_equal(
+            offline.epistemic_per_dimension.astype(np.float32), online.epistemic_per_dimension)
+        np.testing.assert_array_equal(
+            offline.action_mean.astype(np.float32), online.action_mean)
+    summary = scored.estimates[-1].episode
+    assert summary.epistemic_p95 == pytest.approx(robot.estimates[-1].episode.epistemic_p95)
+    assert summary.steps == robot.estimates[-1].episode.steps
 
 
 def test_without_an_ensemble_it_says_so_and_takes_the_first_that_comes(
