@@ -40,6 +40,9 @@ from active_collection.recording.recorder_state import EpisodeEvent
 from active_collection.recording.recorder_state import Snapshot
 from active_collection.recording.refusals import Reason
 from active_collection.recording.refusals import RefusedError
+from active_collection.recording.retention import choose
+from active_collection.recording.retention import clean
+from active_collection.recording.retention import remove
 from active_collection.recording.salvage_store import salvage_abandoned
 from active_collection.recording.settings import RecorderSettings
 from active_collection.recording.topics import TopicSelection
@@ -53,6 +56,7 @@ TICK_PERIOD_S = 0.2
 #: Topics that are not required get this long to be matched at the start of an episode (s).
 SETTLE_S = 0.5
 POLL_S = 0.02
+RETENTION_PERIOD_S = 60.0
 
 START_CODES = {
     Reason.BUSY: StartEpisode.Response.BUSY,
@@ -136,6 +140,9 @@ class RecorderNode(Node):
             self._settings.discovery_period_s, self._receiver.discover, callback_group=upkeep)
         self.create_timer(TICK_PERIOD_S, self._recorder.tick, callback_group=commands)
         self.create_timer(STATUS_PERIOD_S, self._report, callback_group=reports)
+        if self._settings.retention.has_limit:
+            self.create_timer(RETENTION_PERIOD_S, self._retain,
+                              callback_group=MutuallyExclusiveCallbackGroup())
         if self._settings.uncertainty_topic:
             self.create_subscription(
                 UncertaintyEstimate, self._settings.uncertainty_topic,
@@ -255,6 +262,19 @@ class RecorderNode(Node):
         snapshot = self._recorder.snapshot()
         self._status.publish(status_message(snapshot, self.get_clock().now().to_msg()))
         return snapshot
+
+    def _retain(self) -> None:
+        data = self._recorder.store.data
+        clean(data)
+        now_ns = int(self.get_clock().now().nanoseconds)
+        for removal in choose(data, self._settings.retention, now_ns=now_ns):
+            try:
+                remove(removal)
+            except OSError as error:
+                self.get_logger().error(f'{removal.path} cannot be removed: {error}')
+            else:
+                self.get_logger().info(
+                    f'removed {removal.path}: {removal.record.outcome.value}, {removal.reason}')
 
     def _salvage(self) -> None:
         for path, result in salvage_abandoned(self._recorder.store, stop=self._stopping):

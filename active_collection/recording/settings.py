@@ -10,6 +10,7 @@ from pydantic import field_validator
 from pydantic import model_validator
 
 from active_collection.config import Model
+from active_collection.recording.retention import RetentionRules
 
 Compression = Literal['none', 'zstd', 'lz4']
 MIB = 1024 * 1024
@@ -79,6 +80,7 @@ class RecorderSettings(Model):
         description='at shutdown, leave an episode to salvage that is not closed after this (s)')
     salvage_at_start: bool = Field(
         default=True, description='finish episodes whose recorder died')
+    retention: RetentionRules = RetentionRules()
     uncertainty_topic: str = Field(
         default='uncertainty/estimate',
         description='UncertaintyEstimate whose summary goes into the record; empty: none')

@@ -1,0 +1,96 @@
+"""Whether an episode is known to be, whole, in a central store."""
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from active_collection.files import write_whole
+
+DIRECTORY = 'synced'
+_BLOCK = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """
+    A file as it was when it was last compared with its copy.
+
+    :param modified_ns: its time of modification (ns), by which an untouched one is known
+    """
+
+    size: int
+    modified_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """
+    Files whose copies have been read back and found equal.
+
+    :param target: URL of the episode's copy
+    :param files: name below the episode's directory to state
+    """
+
+    target: str
+    files: Mapping[str, FileState]
+
+    def covers(self, directory: Path) -> bool:
+        """Tell whether every file of an episode is as it was when its copy was compared."""
+        names = file_names(directory)
+        return bool(names) and all(self.knows(directory, name) for name in names)
+
+    def knows(self, directory: Path, name: str) -> bool:
+        """Tell whether one file is as it was when its copy was compared."""
+        state = self.files.get(name)
+        if state is None:
+            return False
+        status = (directory / name).stat()
+        return (status.st_size, status.st_mtime_ns) == (state.size, state.modified_ns)
+
+
+def file_names(directory: Path) -> list[str]:
+    """Return the names of an episode's files, below its directory."""
+    return sorted(path.relative_to(directory).as_posix()
+                  for path in directory.rglob('*') if path.is_file())
+
+
+def state_of(path: Path) -> FileState:
+    """Return a file's state; its content is read whole."""
+    status = path.stat()
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return FileState(status.st_size, status.st_mtime_ns, digest.hexdigest())
+
+
+def read(data: Path, episode_id: str) -> Confirmation | None:
+    """
+    Return what is confirmed of an episode; None where nothing is, or it cannot be understood.
+
+    :param data: the data directory
+    """
+    try:
+        content = json.loads((data / DIRECTORY / f'{episode_id}.json').read_text())
+        files = {str(name): FileState(**state) for name, state in content['files'].items()}
+        return Confirmation(str(content['target']), files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def write(data: Path, episode_id: str, confirmation: Confirmation) -> None:
+    """
+    Remember what is confirmed of an episode.
+
+    :raises OSError: where the disk refuses
+    """
+    directory = data / DIRECTORY
+    directory.mkdir(parents=True, exist_ok=True)
+    content = {'target': confirmation.target,
+               'files': {name: asdict(state) for name, state in confirmation.files.items()}}
+    write_whole(directory / f'{episode_id}.json', json.dumps(content, indent=1, sort_keys=True))

@@ -1,0 +1,113 @@
+"""Remove episodes that are not to be kept any longer."""
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from active_collection.bags.episodes import RECORDING_SUFFIX
+from active_collection.bags.episodes import find_episodes
+from active_collection.config import Model
+from active_collection.episode import EpisodeRecord
+from active_collection.recording import confirmation
+from active_collection.recording.store import readable_record
+from active_collection.recording.store import size_of
+
+REMOVING = f'.removing{RECORDING_SUFFIX}'
+DAY_NS = 24 * 3600 * 10**9
+
+
+class RetentionRules(Model):
+    """What is removed, and what never is. Without a limit, nothing is removed."""
+
+    outcomes: tuple[Literal['success', 'failure', 'aborted', 'discarded', 'unknown'], ...] = Field(
+        default=('discarded', 'aborted'),
+        description='only episodes with these outcomes are ever removed')
+    maximum_age_days: float = Field(
+        default=0.0, ge=0, description='remove older ones (days); 0: no limit')
+    maximum_episodes: int = Field(
+        default=0, ge=0, description='remove the oldest while there are more in all; 0: no limit')
+    maximum_bytes: int = Field(
+        default=0, ge=0, description='remove the oldest while all take more (bytes); 0: no limit')
+    only_synced: bool = Field(
+        default=True, description='never remove one that is not confirmed to be in the store')
+
+    @property
+    def has_limit(self) -> bool:
+        """Tell whether anything can ever be removed."""
+        return bool(self.outcomes and (
+            self.maximum_age_days or self.maximum_episodes or self.maximum_bytes))
+
+
+@dataclass(frozen=True)
+class Removal:
+    """An episode that is to be removed, and why."""
+
+    path: Path
+    record: EpisodeRecord
+    size: int
+    reason: str
+
+
+def choose(data: Path, rules: RetentionRules, *, now_ns: int) -> Iterator[Removal]:
+    """
+    Return what the rules remove, oldest first.
+
+    :param data: the data directory
+    :param now_ns: ROS time, against which ages are measured (ns)
+    """
+    if not rules.has_limit:
+        return
+    paths = find_episodes(data)
+    count = len(paths)
+    total = sum(map(size_of, paths)) if rules.maximum_bytes else 0
+    episodes = [(record, path) for path in paths if (record := readable_record(path)) is not None]
+    for record, path in sorted(episodes, key=lambda entry: entry[0].finished_ns):
+        if record.outcome.value not in rules.outcomes:
+            continue
+        reason = _reason(record, rules, now_ns=now_ns, count=count, total=total)
+        if not reason or (rules.only_synced and not _is_synced(data, path)):
+            continue
+        size = size_of(path)
+        count, total = count - 1, total - size
+        yield Removal(path, record, size, reason)
+
+
+def remove(removal: Removal) -> None:
+    """
+    Remove an episode: it is gone at once, and its space soon.
+
+    :raises OSError: where the disk refuses
+    """
+    path = removal.path
+    doomed = path.with_name(f'.{path.name}{REMOVING}')
+    shutil.rmtree(doomed, ignore_errors=True)
+    path.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def clean(data: Path) -> None:
+    """Finish removals that were interrupted."""
+    for path in (data / 'episodes').glob(f'*/.*{REMOVING}'):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _reason(record: EpisodeRecord, rules: RetentionRules, *, now_ns: int, count: int,
+            total: int) -> str:
+    age_days = (now_ns - record.finished_ns) / DAY_NS
+    if rules.maximum_age_days and age_days > rules.maximum_age_days:
+        return f'{age_days:.1f} days old'
+    if rules.maximum_episodes and count > rules.maximum_episodes:
+        return f'one of {count} episodes'
+    if rules.maximum_bytes and total > rules.maximum_bytes:
+        return f'{total} bytes in all'
+    return ''
+
+
+def _is_synced(data: Path, path: Path) -> bool:
+    known = confirmation.read(data, path.name)
+    return known is not None and known.covers(path)
