@@ -158,9 +158,7 @@ class SimulatedRobotNode(Node):
 
     def _start(self) -> None:
         """Have a scene before the first scenario comes, and find out whether it can be drawn."""
-        factors = self._robot.world('reach').factors
-        middle = {name: ((f.low or 0.0) + (f.high or 0.0)) / 2 for name, f in factors.items()}
-        self._robot.set_up(Scenario.of('reach', 'tabletop', middle))
+        self._robot.set_up(self._robot.middle('reach'))
         self._robot.frame()
 
     def _place(self, scenario: Scenario) -> None:

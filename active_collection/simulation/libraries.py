@@ -69,25 +69,36 @@ def load_libraries(*, draw: bool) -> Libraries:
     :param draw: whether a camera is wanted; the first call in a process decides
     :raises SimulationError: where they are not installed
     """
-    problem = '' if draw else 'the camera was not asked for'
-    if 'mujoco' not in sys.modules:
-        chosen = NO_DRAWING
-        if draw:
-            gpu = any(Path(device).exists() for device in GPU_DEVICES)
-            chosen, problem = choose_gl(os.environ, has_gpu=gpu)
-        os.environ['MUJOCO_GL'] = chosen
+    chosen, problem = NO_DRAWING, 'the camera was not asked for'
+    if draw:
+        gpu = any(Path(device).exists() for device in GPU_DEVICES)
+        chosen, problem = choose_gl(os.environ, has_gpu=gpu)
     try:
-        mujoco = importlib.import_module('mujoco')
+        mujoco, broken = _import_mujoco(chosen)
         environments = importlib.import_module('metaworld.env_dict').ALL_V3_ENVIRONMENTS
         experts = importlib.import_module('metaworld.policies').ENV_POLICY_MAP
-    except Exception as error:
-        # PyOpenGL raises more than ImportError where a GL library is broken.
+    except (ImportError, OSError) as error:
         raise SimulationError(
             'simulation', found=f'{type(error).__name__}: {error}',
             expected="Meta-World and MuJoCo: pip install 'active-collection[simulation]'",
         ) from error
+    problem = problem or broken
     if not problem and not hasattr(mujoco, 'GLContext'):
         problem = 'MuJoCo was imported with MUJOCO_GL=disable'
     # The scripted experts are written to be clipped, and say so at every step.
     warnings.filterwarnings('ignore', message='Constant.s. may be too high')
     return Libraries(mujoco, environments, experts, problem)
+
+
+def _import_mujoco(chosen: str) -> tuple[Any, str]:
+    """Import MuJoCo, without a way to draw where the chosen one is broken; and say why."""
+    if 'mujoco' in sys.modules:
+        return sys.modules['mujoco'], ''
+    os.environ['MUJOCO_GL'] = chosen
+    try:
+        return importlib.import_module('mujoco'), ''
+    except Exception as error:
+        # PyOpenGL raises more than ImportError where a GL library is broken.
+        os.environ['MUJOCO_GL'] = NO_DRAWING
+        return (importlib.import_module('mujoco'),
+                f'MUJOCO_GL={chosen}: {type(error).__name__}: {error}')

@@ -46,6 +46,12 @@ class SimulatedRobot:
             self._worlds[task] = World(TASKS[task], self._libraries)
         return self._worlds[task]
 
+    def middle(self, task: str) -> Scenario:
+        """Return a task's scenario with each factor in the middle of its range."""
+        factors = self.world(task).factors
+        return Scenario.of(task, '', {
+            name: ((f.low or 0.0) + (f.high or 0.0)) / 2 for name, f in factors.items()})
+
     def set_up(self, scenario: Scenario) -> None:
         """
         Bring robot and scene to the start of a scenario.

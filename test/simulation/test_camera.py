@@ -6,7 +6,6 @@ import pytest
 from active_collection.errors import SimulationError
 from active_collection.scenario import Scenario
 from active_collection.simulation.camera import Camera
-from active_collection.simulation.libraries import NO_DRAWING
 from active_collection.simulation.libraries import Libraries
 from active_collection.simulation.libraries import choose_gl
 from active_collection.simulation.robot import SimulatedRobot
@@ -77,22 +76,3 @@ def test_camera_without_a_library_says_what_to_install():
     _, problem = choose_gl({}, find=lambda _: None)
     with pytest.raises(SimulationError, match='libosmesa6'):
         Camera(Libraries(None, {}, {}, problem), size=64)
-
-
-@pytest.mark.parametrize(('environment', 'installed', 'has_gpu', 'chosen'), [
-    ({}, {'OSMesa', 'EGL'}, False, 'osmesa'),
-    ({}, {'OSMesa', 'EGL'}, True, 'egl'),
-    ({}, {'EGL'}, False, 'egl'),
-    ({}, set(), True, NO_DRAWING),
-    ({'MUJOCO_GL': 'EGL'}, {'OSMesa', 'EGL'}, False, 'egl'),
-    ({'MUJOCO_GL': 'osmesa'}, {'EGL'}, False, NO_DRAWING),
-    ({'MUJOCO_GL': 'glfw'}, set(), False, 'glfw'),
-    ({'MUJOCO_GL': 'disable'}, {'OSMesa'}, False, NO_DRAWING),
-])
-def test_way_to_draw_follows_the_user_the_hardware_and_what_is_installed(
-        environment, installed, has_gpu, chosen):
-    name, problem = choose_gl(
-        environment, find=lambda library: library if library in installed else None,
-        has_gpu=has_gpu)
-    assert name == chosen
-    assert bool(problem) == (chosen == NO_DRAWING)

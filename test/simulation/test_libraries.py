@@ -1,0 +1,62 @@
+"""How MuJoCo and Meta-World are found, and what is said where they are not."""
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+from active_collection.simulation.libraries import NO_DRAWING
+from active_collection.simulation.libraries import choose_gl
+
+INSTALLED = importlib.util.find_spec('metaworld') is not None
+
+
+@pytest.mark.parametrize(('environment', 'installed', 'has_gpu', 'chosen'), [
+    ({}, {'OSMesa', 'EGL'}, False, 'osmesa'),
+    ({}, {'OSMesa', 'EGL'}, True, 'egl'),
+    ({}, {'EGL'}, False, 'egl'),
+    ({}, set(), True, NO_DRAWING),
+    ({'MUJOCO_GL': 'EGL'}, {'OSMesa', 'EGL'}, False, 'egl'),
+    ({'MUJOCO_GL': 'osmesa'}, {'EGL'}, False, NO_DRAWING),
+    ({'MUJOCO_GL': 'glfw'}, set(), False, 'glfw'),
+    ({'MUJOCO_GL': 'disable'}, {'OSMesa'}, False, NO_DRAWING),
+])
+def test_way_to_draw_follows_the_user_the_hardware_and_what_is_installed(
+        environment, installed, has_gpu, chosen):
+    name, problem = choose_gl(
+        environment, find=lambda library: library if library in installed else None,
+        has_gpu=has_gpu)
+    assert name == chosen
+    assert bool(problem) == (chosen == NO_DRAWING)
+
+
+def in_a_fresh_process(code, **environment):
+    """Run code that ends with a value to print; MuJoCo is imported once a process."""
+    return subprocess.run(
+        [sys.executable, '-c', code], env={**os.environ, **environment}, cwd='/', check=True,
+        capture_output=True, text=True).stdout.strip()
+
+
+@pytest.mark.skipif(not INSTALLED, reason='Meta-World is not installed')
+def test_broken_opengl_takes_the_camera_and_nothing_else():
+    said = in_a_fresh_process(
+        'from active_collection.simulation.robot import SimulatedRobot\n'
+        'robot = SimulatedRobot(camera_size=32)\n'
+        'robot.set_up(robot.middle("reach"))\n'
+        'print(robot.frame(), robot.camera_problem)',
+        MUJOCO_GL='osmesa', PYOPENGL_PLATFORM='egl')
+    assert said.startswith('None ')
+    assert 'osmesa' in said.lower() and len(said.splitlines()) == 1
+
+
+def test_missing_meta_world_is_one_line_that_says_what_to_install():
+    said = in_a_fresh_process(
+        'import sys; sys.modules["metaworld"] = None\n'
+        'from active_collection.errors import SimulationError\n'
+        'from active_collection.simulation.robot import SimulatedRobot\n'
+        'try:\n    SimulatedRobot()\nexcept SimulationError as error:\n    print(error)')
+    assert "pip install 'active-collection[simulation]'" in said
+    assert len(said.splitlines()) == 1
