@@ -56,14 +56,20 @@ class EventsOnlyGroup(CallbackGroup):
 
 @dataclass
 class _Recorded:
-    """A topic that is recorded. `kind` is the message class."""
+    """
+    A topic that is recorded.
+
+    :param kind: message class
+    :param counts_itself: whether its messages carry their publisher's count, which tells losses
+        better than the middleware's events; true until one does not
+    """
 
     type: str
     kind: Any
     subscriptions: dict[Qos, Any] = field(default_factory=dict)
     publishers: frozenset[bytes] = frozenset()
     offered: tuple[Qos, ...] = ()
-    has_sequences: bool = False
+    counts_itself: bool = True
 
 
 class TopicReceiver:
@@ -199,7 +205,7 @@ class TopicReceiver:
 
     def _subscribe(self, name: str, recorded: _Recorded, request: Qos) -> Any:
         def lost(event: Any) -> None:
-            if not recorded.has_sequences:
+            if not recorded.counts_itself:
                 self._recorder.count_lost(name, event.total_count_change)
 
         return self._node.create_subscription(
@@ -237,7 +243,7 @@ class TopicReceiver:
                 sequence = info.get('publication_sequence_number') or 0
                 publisher = info.get('publisher_gid')
                 identity = publisher['data'] if publisher else b''
-                recorded.has_sequences = bool(sequence and identity)
+                recorded.counts_itself = bool(sequence and identity)
                 receive_ns = now() if now is not None else info['received_timestamp']
                 self._recorder.receive(Message(
                     name, receive_ns or _ros_ns(self._node)(), info['source_timestamp'],
