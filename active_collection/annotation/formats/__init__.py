@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from active_collection.annotation.annotations import Annotation
 from active_collection.annotation.items import Item
 from active_collection.registry import Registry
 
@@ -12,17 +13,37 @@ _HERE = 'active_collection.annotation.formats'
 
 
 class Format(Protocol):
-    """Writes what an annotation tool reads. The pictures are there already, below images/."""
+    """
+    Writes what an annotation tool reads, and reads what it writes.
 
-    def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str]) -> Path:
+    The pictures are there already, below images/. What `write` is given `read` returns.
+    """
+
+    def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str],
+              annotations: Sequence[Annotation] = ()) -> Path:
         """
         Write the tool's file of items into an export directory, whole or not at all.
 
         :param items: in the order in which to label
         :param classes: names of what is to be annotated; may be empty
+        :param annotations: what is known already, for annotators to correct
         :return: the file
-        :raises AnnotationError: where the format cannot hold the items
+        :raises AnnotationError: where the format cannot hold the items or annotations
         :raises OSError: where it cannot be written
+        """
+        ...
+
+    def read(self, path: Path, items: Sequence[Item],
+             classes: Sequence[str]) -> list[Annotation]:
+        """
+        Read what annotators made of the items.
+
+        :param path: the file or directory that the tool exported
+        :param classes: allowed labels; any where empty
+        :return: in the file's order, repeats and all; items without a label are not in it
+        :raises AnnotationError: naming the place, where the file cannot be read, an item is not
+            one of `items`, or a box lies outside of its picture
+        :raises ConfigError: where a label is not one of `classes`
         """
         ...
 
@@ -31,4 +52,8 @@ FORMATS: Registry[Format] = Registry(
     'annotation format', 'active_collection.annotation_formats', {
         'coco': f'{_HERE}.coco:Coco',
         'csv': f'{_HERE}.table:Csv',
+        'cvat': f'{_HERE}.cvat:Cvat',
+        'label_studio': f'{_HERE}.label_studio:LabelStudio',
+        'yolo': f'{_HERE}.yolo:Yolo',
+        'fiftyone': f'{_HERE}.fiftyone:FiftyOne',
     })

@@ -1,4 +1,4 @@
-"""COCO: one JSON file of images, categories and, once labelled, annotations."""
+"""COCO: one JSON file of images, categories and annotations."""
 from __future__ import annotations
 
 import json
@@ -8,7 +8,15 @@ from datetime import timezone
 from pathlib import Path
 from typing import Any
 
+from active_collection.annotation.annotations import Annotation
+from active_collection.annotation.annotations import Box
+from active_collection.annotation.annotations import check
 from active_collection.annotation.items import Item
+from active_collection.annotation.reading import by_file
+from active_collection.annotation.reading import by_unit
+from active_collection.annotation.reading import item_of
+from active_collection.annotation.reading import json_of
+from active_collection.annotation.reading import place
 from active_collection.files import write_whole
 
 FILE = 'coco.json'
@@ -19,22 +27,48 @@ class Coco:
     COCO object detection (Lin et al., 2014; cocodataset.org/#format-data).
 
     Each image carries, beside COCO's own keys, where it comes from and why it was chosen. Image
-    ids are the order in which to label, from 1.
+    ids are the order in which to label, from 1. A class of the picture as a whole is an
+    annotation without a box.
     """
 
-    def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str]) -> Path:
-        """Write coco.json without annotations."""
+    def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str],
+              annotations: Sequence[Annotation] = ()) -> Path:
+        """Write coco.json."""
+        names = list(dict.fromkeys([*classes, *(a.label for a in annotations)]))
+        numbers = {item.unit_id: item.order + 1 for item in items}
         content = {
             'info': {'description': 'active_collection', 'version': '1.0'},
             'licenses': [],
             'images': [_image(item) for item in items],
             'categories': [{'id': number, 'name': name, 'supercategory': ''}
-                           for number, name in enumerate(classes, 1)],
-            'annotations': [],
+                           for number, name in enumerate(names, 1)],
+            'annotations': [_annotation(number, a, numbers[a.unit_id], names.index(a.label) + 1)
+                            for number, a in enumerate(annotations, 1)],
         }
         path = directory / FILE
         write_whole(path, json.dumps(content, indent=1) + '\n')
         return path
+
+    def read(self, path: Path, items: Sequence[Item],
+             classes: Sequence[str]) -> list[Annotation]:
+        """Read a COCO file; images are known by their file names."""
+        content = json_of(path)
+        files, units = by_file(items), by_unit(items)
+        with place(str(path), 'COCO: lists images, categories and annotations'):
+            images = {entry['id']: str(entry['file_name']) for entry in content['images']}
+            labels = {entry['id']: str(entry['name']) for entry in content['categories']}
+            entries = list(content['annotations'])
+        found = []
+        for number, entry in enumerate(entries):
+            where = f'{path}: annotations[{number}]'
+            with place(where, 'image_id, category_id and bbox'):
+                item = item_of(images[entry['image_id']], files, where)
+                bbox = entry.get('bbox')
+                box = Box(*(float(v) for v in bbox)) if bbox else None
+                annotation = Annotation(item.unit_id, labels[entry['category_id']],
+                                        str(entry.get('annotator', '')), box)
+            found.append(check(annotation, units, where, classes))
+        return found
 
 
 def _image(item: Item) -> dict[str, Any]:
@@ -56,3 +90,14 @@ def _image(item: Item) -> dict[str, Any]:
         'scenario': item.scenario,
         'outcome': item.outcome,
     }
+
+
+def _annotation(number: int, annotation: Annotation, image: int, category: int) -> dict[str, Any]:
+    entry: dict[str, Any] = {'id': number, 'image_id': image, 'category_id': category,
+                             'iscrowd': 0, 'annotator': annotation.annotator}
+    if annotation.box is not None:
+        box = annotation.box
+        entry['bbox'] = [box.x, box.y, box.width, box.height]
+        entry['area'] = box.width * box.height
+        entry['segmentation'] = []
+    return entry

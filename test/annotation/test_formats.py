@@ -1,0 +1,180 @@
+"""What every annotation format must do: what goes out comes back, and nothing is lost silently."""
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from active_collection.annotation.annotations import Annotation
+from active_collection.annotation.annotations import Box
+from active_collection.annotation.annotations import without_repeats
+from active_collection.annotation.formats import FORMATS
+from active_collection.annotation.items import Item
+from active_collection.errors import ActiveCollectionError
+from active_collection.errors import AnnotationError
+from active_collection.errors import ConfigError
+
+NAMES = FORMATS.names()
+ITEMS = [Item(unit_id=f'u{n}', file=f'images/u{n}.jpg', order=n, bag='/b', topic='/c',
+              receive_ns=n, sequence=0, stamp_ns=n, width=64, height=48, score=0.5)
+         for n in (0, 1, 2)]
+
+words = st.text(st.characters(min_codepoint=32, exclude_categories=['Cs', 'Cn', 'Cc']),
+                min_size=1, max_size=12).filter(lambda t: t.strip() == t)
+boxes = st.builds(
+    lambda x, y, w, h: Box(x, y, w * (64 - x), h * (48 - y)),
+    st.floats(0, 60), st.floats(0, 44), st.floats(0.05, 1), st.floats(0.05, 1))
+
+
+def same(found: list[Annotation], expected: list[Annotation]) -> None:
+    def key(a: Annotation) -> tuple[object, ...]:
+        numbers = (a.box.x, a.box.y, a.box.width, a.box.height) if a.box else ()
+        return (a.unit_id, a.label, a.annotator, tuple(round(n, 3) for n in numbers))
+    assert sorted(map(key, found)) == sorted(map(key, expected))
+
+
+@pytest.mark.parametrize('name', NAMES)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_what_is_written_is_read_back(name, data):
+    only_boxes = name == 'yolo'
+    made = data.draw(st.lists(st.builds(
+        Annotation, st.sampled_from(['u0', 'u1', 'u2']), words,
+        st.just('') if only_boxes else st.one_of(st.just(''), words),
+        boxes if only_boxes else st.one_of(st.none(), boxes)), max_size=8))
+    form = FORMATS.get(name)()
+    with TemporaryDirectory() as directory:
+        path = form.write(ITEMS, Path(directory), ['mug'], made)
+        same(form.read(path, ITEMS, []), made)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_an_export_without_labels_reads_as_none(tmp_path, name):
+    form = FORMATS.get(name)()
+    assert form.read(form.write(ITEMS, tmp_path, ['mug']), ITEMS, ['mug']) == []
+
+
+def written(name, tmp_path, label='mug'):
+    made = [Annotation('u1', label, '', Box(1, 2, 3, 4))]
+    return FORMATS.get(name)().write(ITEMS, tmp_path, ['mug'], made)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_labels_of_another_round_are_refused(tmp_path, name):
+    path = written(name, tmp_path)
+    others = [ITEMS[0], replace(ITEMS[1], unit_id='x', file='images/x.jpg')]
+    with pytest.raises(AnnotationError, match='another round'):
+        FORMATS.get(name)().read(path, others, [])
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_unknown_classes_are_refused_with_the_nearest(tmp_path, name):
+    path = written(name, tmp_path, 'mugg')
+    with pytest.raises(ConfigError, match='mug'):
+        FORMATS.get(name)().read(path, ITEMS, ['mug', 'hand'])
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_missing_file_is_an_error_that_names_it(tmp_path, name):
+    with pytest.raises(AnnotationError, match='none'):
+        FORMATS.get(name)().read(tmp_path / 'none.x', ITEMS, [])
+
+
+@pytest.mark.parametrize('name', NAMES)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_changed_bytes_give_labels_or_an_error_of_one_line(name, data):
+    form = FORMATS.get(name)()
+    with TemporaryDirectory() as directory:
+        path = written(name, Path(directory))
+        target = (Path(directory) / 'labels' / 'u1.txt' if name == 'yolo'
+                  and data.draw(st.booleans()) else path)
+        content = bytearray(target.read_bytes())
+        for _ in range(data.draw(st.integers(1, 6))):
+            place = data.draw(st.integers(0, len(content) - 1))
+            content[place:place + data.draw(st.integers(0, 2))] = data.draw(
+                st.binary(max_size=3))
+            content = content or bytearray(b' ')
+        target.write_bytes(bytes(content))
+        try:
+            found = form.read(path, ITEMS, [])
+        except ActiveCollectionError as error:
+            message = str(error)
+        else:
+            message = ''
+            assert all(a.unit_id in {'u0', 'u1', 'u2'} for a in found)
+    assert '\n' not in message
+
+
+@pytest.mark.parametrize('edge', ['nan', 'inf', '-50', '1000'])
+@pytest.mark.parametrize('name', ['csv', 'cvat', 'yolo'])
+def test_boxes_that_are_not_in_the_picture_are_refused(tmp_path, name, edge):
+    path = written(name, tmp_path)
+    target = tmp_path / 'labels' / 'u1.txt' if name == 'yolo' else path
+    text = target.read_text()
+    old = {'csv': '1,2,3,4', 'cvat': 'xtl="1"', 'yolo': text.split()[1]}[name]
+    new = {'csv': f'{edge},2,3,4', 'cvat': f'xtl="{edge}"', 'yolo': edge}[name]
+    assert old in text
+    target.write_text(text.replace(old, new))
+    with pytest.raises(AnnotationError, match=r'box|within'):
+        FORMATS.get(name)().read(path, ITEMS, [])
+
+
+def test_numbers_that_json_cannot_hold_are_refused(tmp_path):
+    path = written('coco', tmp_path)
+    path.write_text(path.read_text().replace('"bbox": [\n    1,', '"bbox": [\n    NaN,'))
+    with pytest.raises(AnnotationError, match='box'):
+        FORMATS.get('coco')().read(path, ITEMS, [])
+
+
+def test_cvat_refuses_entities_and_shapes_that_would_be_lost(tmp_path):
+    cvat = FORMATS.get('cvat')()
+    bomb = tmp_path / 'bomb.xml'
+    bomb.write_text('<!DOCTYPE a [<!ENTITY x "yyyy">]><annotations>&x;</annotations>')
+    with pytest.raises(AnnotationError, match='DOCTYPE'):
+        cvat.read(bomb, ITEMS, [])
+    path = tmp_path / 'polygon.xml'
+    path.write_text('<annotations><image name="u0.jpg"><polygon label="a"/></image></annotations>')
+    with pytest.raises(AnnotationError, match='polygon'):
+        cvat.read(path, ITEMS, [])
+
+
+def test_cvat_frames_are_counted_in_the_order_in_which_cvat_sorts_files(tmp_path):
+    items = [replace(ITEMS[0], unit_id='b', file='images/b.jpg'),
+             replace(ITEMS[1], unit_id='a', file='images/a.jpg')]
+    path = FORMATS.get('cvat')().write(items, tmp_path, [])
+    images = ElementTree.parse(path).getroot().findall('image')
+    assert [(i.get('name'), i.get('id')) for i in images] == [('b.jpg', '1'), ('a.jpg', '0')]
+
+
+def test_yolo_says_what_it_cannot_hold(tmp_path):
+    for made in (Annotation('u0', 'mug'), Annotation('u0', 'mug', 'ann', Box(0, 0, 1, 1))):
+        with pytest.raises(AnnotationError, match='YOLO'):
+            FORMATS.get('yolo')().write(ITEMS, tmp_path, [], [made])
+
+
+def test_label_studio_keeps_scores_and_drops_cancelled_annotations(tmp_path):
+    path = written('label_studio', tmp_path)
+    tasks = json.loads(path.read_text())
+    assert tasks[0]['predictions'][0]['score'] == 0.5
+    assert tasks[0]['data']['image'] == '/data/local-files/?d=images/u0.jpg'
+    tasks[1]['annotations'][0]['was_cancelled'] = True
+    tasks[2]['annotations'] = [{'completed_by': 7, 'result': [
+        {'type': 'polygonlabels', 'value': {'points': []}}]}]
+    path.write_text(json.dumps(tasks[:2]))
+    assert FORMATS.get('label_studio')().read(path, ITEMS, []) == []
+    path.write_text(json.dumps(tasks))
+    with pytest.raises(AnnotationError, match='polygonlabels'):
+        FORMATS.get('label_studio')().read(path, ITEMS, [])
+
+
+def test_repeats_are_taken_once_in_their_first_order():
+    a, b = Annotation('u0', 'mug'), Annotation('u1', 'mug')
+    assert without_repeats([b, a, b]) == [b, a]
