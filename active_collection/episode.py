@@ -173,7 +173,7 @@ class EpisodeRecord:
             stop_reason = data.get('stop_reason')
             return cls(
                 episode_id=check_name(data['episode_id'], f'{where}: episode_id'),
-                scenario=Scenario.from_dict(data['scenario']),
+                scenario=Scenario.from_dict(data['scenario'], where=f'{where}: scenario'),
                 robot=str(data['robot']),
                 source=Source(data['source']),
                 started_ns=int(data['started_ns']),

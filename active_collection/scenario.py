@@ -53,10 +53,11 @@ class Scenario:
         return {'task': self.task, 'environment': self.environment, 'configuration': self.values}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Scenario:
+    def from_dict(cls, data: Mapping[str, Any], *, where: str = 'scenario') -> Scenario:
         """
         Return the scenario that `to_dict` described.
 
+        :param where: what holds the data, for messages
         :raises ConfigError: where a key is missing or a value of a wrong type
         """
         try:
@@ -65,10 +66,10 @@ class Scenario:
             values: dict[str, Value] = {
                 str(k): v if isinstance(v, str) else float(v) for k, v in configuration.items()}
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ConfigError('scenario', found=repr(data),
+            raise ConfigError(where, found=repr(data),
                               expected='task, environment, configuration') from error
-        check_name(task, 'scenario task')
-        check_name(environment, 'scenario environment')
+        check_name(task, f'{where}: task')
+        check_name(environment, f'{where}: environment')
         return cls.of(task, environment, values)
 
     def __str__(self) -> str:
