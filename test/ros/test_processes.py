@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
@@ -21,7 +22,7 @@ def until(condition, timeout_s=20.0):
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, 'condition not met in time'
-        os.sched_yield()
+        threading.Event().wait(0.01)
 
 
 def test_all_end_with_the_block_and_leave_their_output_in_logs(tmp_path):
