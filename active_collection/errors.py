@@ -23,7 +23,7 @@ class ActiveCollectionError(Exception):
     def __init__(self, where: object, *, found: object, expected: object = '') -> None:
         self.where = shorten(str(where))
         self.found = shorten(found)
-        self.expected = shorten(expected)
+        self.expected = shorten(str(expected))
         wanted = f', expected {self.expected}' if self.expected else ''
         super().__init__(f'{self.where}: found {self.found}{wanted}')
 
