@@ -12,9 +12,12 @@ import hashlib
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -32,18 +35,24 @@ class EnvironmentMakingError(Exception):
 
 
 def requirements(release: str | None) -> list[str]:
-    """Return the pins for a release ('kilted', 'jazzy'), or for a sourced ROS 2 (None)."""
-    taken = []
-    for written in PINS.read_text().splitlines():
-        line = written.split('#')[0].strip()
-        if not line:
-            continue
-        is_ros = line.startswith(('ros-', 'colcon', 'catkin'))
-        of_other_release = any(line.startswith(f'ros-{r}-') for r in RELEASES if r != release)
-        if (is_ros and release is None) or of_other_release:
-            continue
-        taken.append(line)
-    return taken
+    """
+    Return the pip requirements for a release ('kilted', 'jazzy'), or for a sourced ROS 2 (None).
+
+    A sourced ROS 2 was compiled against its own numpy, which therefore stays, and what depends on
+    numpy must fit it: there, only the simulator keeps its pins.
+    """
+    pins = [line.split('#')[0].strip() for line in PINS.read_text().splitlines()]
+    if release is not None:
+        others = tuple(f'ros-{name}-' for name in RELEASES if name != release)
+        return [pin for pin in pins if pin and not pin.startswith(others)]
+    names = dict.fromkeys(
+        pin if pin.startswith(('metaworld', 'mujoco')) else re.split('[=; ]', pin)[0]
+        for pin in pins if pin and not pin.startswith(('ros-', 'colcon', 'catkin', 'cmake')))
+    try:
+        own = {'numpy': f'numpy=={version("numpy")}', 'setuptools': 'setuptools<80'}
+    except PackageNotFoundError:
+        own = {'numpy': 'numpy<2', 'setuptools': 'setuptools<80'}
+    return [own.get(name, name) for name in names]
 
 
 def sourced_release() -> str | None:
@@ -80,9 +89,9 @@ def torch_options() -> list[str]:
 
 def repair_wheel_paths(prefix: Path) -> None:
     """Point the ROS wheels' CMake files at this environment's Python."""
-    version = f'{sys.version_info.major}{sys.version_info.minor}'
+    digits = f'{sys.version_info.major}{sys.version_info.minor}'
     dotted = f'python{sys.version_info.major}.{sys.version_info.minor}'
-    built = WHEEL_PYTHON.format(v=version)
+    built = WHEEL_PYTHON.format(v=digits)
     include = subprocess.run(
         [prefix / 'bin' / 'python', '-c',
          'import sysconfig; print(sysconfig.get_path("include"))'],
