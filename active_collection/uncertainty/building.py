@@ -48,7 +48,7 @@ def build(dataset: Dataset, spec: ObservationSpec, settings: TrainingSettings, *
     :raises UncertaintyError: where there are too few episodes, or it cannot be written
     """
     trained = train(dataset, settings, progress=progress)
-    members = trained.members
+    members = trained.members.stacked()
     held_rows = dataset.rows(trained.held_out)
     kept = [e for e in range(len(dataset.episodes)) if e not in trained.held_out]
     observations = dataset.observations[held_rows]
@@ -75,5 +75,5 @@ def build(dataset: Dataset, spec: ObservationSpec, settings: TrainingSettings, *
             'steps': trained.steps, 'settings': settings.model_dump(mode='json'),
             'calibration': {k: v if v == v else None  # noqa: PLR0124 - JSON has no NaN
                             for k, v in asdict(calibration).items()}})
-    path = save(out, description, members.state_dict(), weights=MEMBERS, novelty=novelty)
+    path = save(out, description, trained.members.state_dict(), weights=MEMBERS, novelty=novelty)
     return Built(path, description.ensemble_id, trained, calibration)

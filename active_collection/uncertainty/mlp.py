@@ -1,4 +1,4 @@
-"""M multilayer perceptrons as one module: stacked parameters, one batched product a layer."""
+"""M multilayer perceptrons as one module to train: stacked parameters, one product a layer."""
 from __future__ import annotations
 
 import itertools
@@ -13,23 +13,20 @@ from torch import nn
 from active_collection.config import Model
 from active_collection.config import validate
 from active_collection.uncertainty.ensemble import EnsembleDescription
-from active_collection.uncertainty.ensemble import Prediction
+from active_collection.uncertainty.stacked import LARGEST_LOG_VARIANCE
+from active_collection.uncertainty.stacked import StackedMlps
 from active_collection.uncertainty.tensor_files import read_tensors
 
 #: File of the members' parameters in an ensemble's directory.
 MEMBERS = 'members.safetensors'
 
-#: Bounds of the predicted log-variance, in normalised action units.
-LARGEST_LOG_VARIANCE = 2.0
-
 
 class MlpMembers(nn.Module):
     """
-    Members of the same architecture with Gaussian heads, evaluated together.
+    Members of the same architecture with Gaussian heads, trained together.
 
-    A layer of all members is one `torch.baddbmm` over parameters of shape (M, in, out), so the
-    cost of a call hardly grows with M. Inputs and actions are normalised inside: what goes in and
-    comes out is in the units of the topics.
+    The normalisation of inputs and actions is part of it; `stacked` gives what predicts in the
+    units of the topics.
 
     :param members: number of members M
     :param inputs: size of an observation D
@@ -98,22 +95,19 @@ class MlpMembers(nn.Module):
         """
         return (log_variance.exp() + self.variance_floor) * self.variance_scale
 
-    def embed(self, observations: Tensor) -> Tensor:
-        """Return normalised observations, shape (B, D)."""
-        return (observations - self.input_mean) / self.input_scale
-
-    @torch.inference_mode()
-    def predict(self, observations: Tensor) -> Prediction:
-        """Return every member's mean and variance in action units; see `Members.predict`."""
-        mean, log_variance = self.heads(self.embed(observations))
-        return Prediction(mean * self.action_scale + self.action_mean,
-                          self.variance_of(log_variance) * self.action_scale ** 2)
+    def stacked(self) -> StackedMlps:
+        """Return the members as they are, ready to predict."""
+        return StackedMlps(
+            weights=list(self.weights), biases=list(self.biases), input_mean=self.input_mean,
+            input_scale=self.input_scale, action_mean=self.action_mean,
+            action_scale=self.action_scale, variance_floor=self.variance_floor,
+            variance_scale=self.variance_scale)
 
 
 class MlpSource:
     """Ensembles of our own training: members.safetensors with every member's parameters."""
 
-    def load(self, directory: Path, description: EnsembleDescription) -> MlpMembers:
+    def load(self, directory: Path, description: EnsembleDescription) -> StackedMlps:
         """
         Read the members.
 
@@ -126,7 +120,7 @@ class MlpSource:
             hidden=network.hidden, variance_floor=network.variance_floor)
         shapes = {name: tuple(t.shape) for name, t in members.state_dict().items()}
         members.load_state_dict(read_tensors(directory / MEMBERS, shapes))
-        return members.eval().requires_grad_(False)
+        return members.stacked()
 
 
 class MlpNetwork(Model):

@@ -19,7 +19,8 @@ def knn_distance(points: Tensor, reference: Tensor, neighbours: int) -> Tensor:
     :param neighbours: k; at most R are taken
     :returns: shape (B,), in the unit of the embedding
     """
-    distances = torch.cdist(points, reference)
+    # not by a matrix product, which loses the distance of near points
+    distances = torch.cdist(points, reference, compute_mode='donot_use_mm_for_euclid_dist')
     return distances.topk(min(neighbours, len(reference)), dim=1, largest=False).values.mean(1)
 
 

@@ -110,7 +110,7 @@ def _train(dataset: Dataset, settings: TrainingSettings, progress: Progress | No
     members.initialise(generator)
     _fit_scales(members, dataset, dataset.rows(kept))
     members.to(device)
-    inputs = members.embed(dataset.observations.to(device))
+    inputs = (dataset.observations.to(device) - members.input_mean) / members.input_scale
     targets = (dataset.actions.to(device) - members.action_mean) / members.action_scale
     rows = [draw.to(device) for draw in _draws(dataset, kept, settings, generator)]
     held_rows = dataset.rows(held_out).to(device)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from active_collection.bags.alignment import ObservationAligner
@@ -155,6 +156,7 @@ def test_the_rate_thins_the_reference():
     assert [o.stamp_ns // MS for o in made] == list(range(20, 1001, 100))
 
 
+@settings(deadline=None)
 @given(lag=st.integers(0, 4), ahead=st.integers(0, 4))
 def test_how_topics_interleave_does_not_change_observations(lag, ahead):
     def run(order):

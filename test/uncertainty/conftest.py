@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer
 from rosbags.typesys import Stores
@@ -41,6 +42,9 @@ STEP_NS = 50_000_000
 QUICK = TrainingSettings(members=3, hidden=(32, 32), steps=150, check_every=50, batch_size=64)
 #: Small networks gain nothing from more threads, and lose much beside other processes.
 torch.set_num_threads(1)
+#: A first call into torch takes longer than hypothesis allows an example on a busy machine.
+settings.register_profile('without deadline', deadline=None)
+settings.load_profile('without deadline')
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 

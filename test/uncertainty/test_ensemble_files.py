@@ -37,29 +37,33 @@ def test_what_was_saved_predicts_the_same(built, make_dataset):
 
     ensemble = load(built.path)
 
-    expected = built.trained.members.predict(observations)
+    expected = built.trained.members.stacked().predict(observations)
     found = ensemble.members.predict(observations)
     assert torch.equal(found.mean, expected.mean)
     assert torch.equal(found.variance, expected.variance)
     assert ensemble.description.ensemble_id == built.path.name
 
 
-def test_batched_members_compute_what_each_would_alone(built, make_dataset):
-    members = load(built.path).members
-    observations = make_dataset().observations[:40]
-    expected = []
+@pytest.mark.parametrize('batch', [1, 40, 300])
+def test_batched_members_compute_what_each_would_alone(built, make_dataset, batch):
+    members = built.trained.members
+    observations = make_dataset().observations[:batch]
+    means, variances = [], []
     for m in range(3):
         x = (observations - members.input_mean) / members.input_scale
         for layer, (weight, bias) in enumerate(zip(members.weights, members.biases, strict=True)):
             x = x @ weight[m] + bias[m, 0]
             if layer < 2:
                 x = torch.nn.functional.relu(x)
-        expected.append(x[:, :2] * members.action_scale + members.action_mean)
+        means.append(x[:, :2] * members.action_scale + members.action_mean)
+        variance = (2 - torch.nn.functional.softplus(2 - x[:, 2:])).exp() + members.variance_floor
+        variances.append(variance * members.variance_scale[m] * members.action_scale ** 2)
 
-    found = members.predict(observations)
+    found = load(built.path).members.predict(observations)
 
-    assert found.mean.shape == found.variance.shape == (3, 40, 2)
-    torch.testing.assert_close(found.mean, torch.stack(expected), rtol=1e-5, atol=1e-5)
+    assert found.mean.shape == found.variance.shape == (3, batch, 2)
+    torch.testing.assert_close(found.mean, torch.stack(means), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(found.variance, torch.stack(variances), rtol=1e-5, atol=1e-5)
 
 
 def wrong_shape(tensors):
