@@ -92,6 +92,19 @@ class TaskArrays:
     curve_failures: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """
+    One task's part of the arrays.
+
+    :param values: episodes, demonstrations, fresh, alpha, beta, seconds, epistemic, novelty
+    :param by_epoch: demonstrations, policy successes, policy failures of every epoch
+    """
+
+    values: tuple[float, ...]
+    by_epoch: tuple[tuple[int, int, int], ...]
+
+
 class Beliefs:
     """
     Beliefs of every task, by epoch.
@@ -111,6 +124,7 @@ class Beliefs:
         self._discount = discount
         self._tasks: dict[str, TaskBelief] = {}
         self._ensembles: list[str] = []
+        self._rows: dict[str, _Row] = {}
         self._arrays: TaskArrays | None = None
 
     @property
@@ -134,6 +148,7 @@ class Beliefs:
     def see_ensemble(self, ensemble_id: str) -> None:
         """Begin an epoch."""
         self._ensembles.append(ensemble_id)
+        self._rows.clear()
         self._arrays = None
 
     def count(self, result: Result, sign: int) -> None:
@@ -147,6 +162,7 @@ class Beliefs:
             tally = self._tasks.setdefault(task, TaskBelief()).at(result.epoch)
             name = _field(result.source, outcome)
             setattr(tally, name, getattr(tally, name) + sign)
+            self._rows.pop(task, None)
         self._tasks[own].at(result.epoch).seconds += sign * result.duration_s
         if result.outcome in COUNTED:
             self._count_scores(self._tasks[own].at(result.scored_epoch), result, sign)
@@ -178,40 +194,42 @@ class Beliefs:
         return self._arrays
 
     def _computed(self) -> TaskArrays:
-        beliefs = [self.task(name) for name in self._space.tasks]
-        posteriors = np.array([self.posterior(name) for name in self._space.tasks])
-        epistemic = np.array(
-            [self._expected(belief, 'scored', 'epistemic') for belief in beliefs])
-        novelty = np.array([self._expected(belief, 'novel', 'novelty') for belief in beliefs])
-        by_epoch = np.array(
-            [self._by_epoch(belief) for belief in beliefs], dtype=np.float64)
-        demonstrations = np.array([belief.total('successes') for belief in beliefs])
+        for name in self._space.tasks:
+            if name not in self._rows:
+                self._rows[name] = self._row(name)
+        rows = [self._rows[name] for name in self._space.tasks]
+        values = np.array([row.values for row in rows], dtype=np.float64)
+        by_epoch = np.array([row.by_epoch for row in rows], dtype=np.float64)
+        epistemic, novelty = values[:, 6], values[:, 7]
         return TaskArrays(
-            episodes=np.array([
-                belief.total('successes') + belief.total('failures')
-                + belief.total('policy_successes') + belief.total('policy_failures')
-                for belief in beliefs]),
-            demonstrations=demonstrations,
-            fresh=np.array([
-                belief.tallies[self.epoch].successes if self.epoch in belief.tallies else 0
-                for belief in beliefs]),
-            alpha=posteriors[:, 0],
-            beta=posteriors[:, 1],
-            evidence=posteriors.sum(axis=1) - 2,
+            episodes=values[:, 0].astype(np.int64),
+            demonstrations=values[:, 1].astype(np.int64),
+            fresh=values[:, 2].astype(np.int64),
+            alpha=values[:, 3],
+            beta=values[:, 4],
+            evidence=values[:, 3] + values[:, 4] - 2,
+            seconds=values[:, 5],
             epistemic=_optimistic(epistemic),
             is_measured=np.isfinite(epistemic),
             novelty=_optimistic(novelty),
-            seconds=np.array([belief.seconds() for belief in beliefs]),
             curve_demonstrations=np.cumsum(by_epoch[:, :, 0], axis=1) - by_epoch[:, :, 0],
             curve_successes=by_epoch[:, :, 1],
             curve_failures=by_epoch[:, :, 2],
         )
 
-    def _by_epoch(self, belief: TaskBelief) -> list[tuple[int, int, int]]:
-        """Return demonstrations, policy successes and policy failures of every epoch."""
-        none = Tally()
-        tallies = (belief.tallies.get(epoch, none) for epoch in range(self.epoch + 1))
-        return [(t.successes, t.policy_successes, t.policy_failures) for t in tallies]
+    def _row(self, name: str) -> _Row:
+        """Return one task's part of the arrays."""
+        belief, none = self.task(name), Tally()
+        tallies = [belief.tallies.get(epoch, none) for epoch in range(self.epoch + 1)]
+        demonstrations = belief.total('successes')
+        episodes = demonstrations + belief.total('failures') + belief.total(
+            'policy_successes') + belief.total('policy_failures')
+        return _Row(
+            values=(episodes, demonstrations, tallies[-1].successes, *self.posterior(name),
+                    belief.seconds(), self._expected(belief, 'scored', 'epistemic'),
+                    self._expected(belief, 'novel', 'novelty')),
+            by_epoch=tuple(
+                (t.successes, t.policy_successes, t.policy_failures) for t in tallies))
 
     def _expected(self, belief: TaskBelief, count: str, total: str) -> float:
         """
@@ -251,6 +269,7 @@ class Beliefs:
         self._tasks = {
             task: TaskBelief({int(epoch): Tally(*values) for epoch, values in tallies.items()})
             for task, tallies in data['tasks'].items()}
+        self._rows.clear()
         self._arrays = None
 
 

@@ -135,7 +135,8 @@ class DecisionMaker:
 
         :param draws: simulated decisions; the standard error is at most 0.5 / sqrt(draws)
         """
-        everything = tuple({c for t in self._space.tasks.values() for c in t.capabilities})
+        everything = tuple(sorted(
+            {c for t in self._space.tasks.values() for c in t.capabilities}))
         count = np.zeros(len(self._space.tasks))
         request = Request('', capabilities=everything,
                           collectors=('teleoperation', 'scripted', 'policy'))

@@ -125,8 +125,9 @@ class Eligibility:
     def _chained(self, scene: Scene, environment: str) -> Mask:
         if scene.facts is None or environment not in {'', scene.environment}:
             return np.zeros(len(self.task), dtype=bool)
-        return np.array([
-            scene.allows(self._space.tasks[task], place) for task, place in self._space.places])
+        allowed = np.array([scene.allows(task) for task in self._space.tasks.values()])
+        here = np.array([name == scene.environment for name in self.environment_names])
+        return np.asarray(allowed[self.task] & here[self.environment])
 
     def _ordered(self, orders: Sequence[Steered], command: str) -> Mask:
         mask = np.zeros(len(self.task), dtype=bool)

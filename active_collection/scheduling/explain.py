@@ -94,7 +94,7 @@ def _outcome(reader: LedgerReader, assigned: Assigned, entries: list[Entry]) -> 
     for entry in entries:
         if isinstance(entry.event, Ended):
             return f'{entry.event.cause}: {entry.event.reason}'
-    for entry in reader.entries(kinds=(Finished.kind,)):
+    for entry in reader.finished_of_task(assigned.scenario.task, after=entries[0].sequence):
         event = entry.event
         if isinstance(event, Finished) and event.assignment_id == assigned.assignment_id:
             remark = f' ({event.remark})' if event.remark else ''

@@ -27,10 +27,9 @@ def remember(reader: LedgerReader, *, until: int | None = None) -> Books | None:
     snapshot = reader.snapshot(until=until)
     if snapshot is not None:
         after, data = snapshot
-        for entry in reader.entries(until=after, kinds=(Started.kind,)):
-            if isinstance(entry.event, Started):
-                books = _opened(reader, entry.event, until=until)
-        if books is not None:
+        start = reader.last_start(until=after)
+        if start is not None and isinstance(start.event, Started):
+            books = _opened(reader, start.event, until=until)
             books.restore(data, where=f'{reader.path}: snapshot {after}')
     for entry in reader.entries(after=after, until=until):
         books = _next(reader, books, entry, until=until)

@@ -20,6 +20,7 @@ from active_collection.scheduling.events import Ended
 from active_collection.scheduling.events import Entry
 from active_collection.scheduling.events import Event
 from active_collection.scheduling.events import Finished
+from active_collection.scheduling.events import Started
 from active_collection.scheduling.events import decode
 from active_collection.scheduling.events import encode
 from active_collection.scheduling.events import subject_of
@@ -91,6 +92,18 @@ class LedgerReader:
         """Return each counted episode's last revision by episode id, first counted first."""
         return {entry.event.episode_id: entry for entry in self.entries(kinds=(Finished.kind,))
                 if isinstance(entry.event, Finished)}
+
+    def last_start(self, *, until: int) -> Entry | None:
+        """Return the last start of a scheduler at or before an event."""
+        for entry in self._read("WHERE subject = '' AND kind = ? AND sequence <= ? "
+                                'ORDER BY sequence DESC LIMIT 1', (Started.kind, until)):
+            return entry
+        return None
+
+    def finished_of_task(self, task: str, *, after: int) -> Iterator[Entry]:
+        """Give the episodes of a task that were counted after an event, in order."""
+        return self._read('WHERE task = ? AND kind = ? AND sequence > ? ORDER BY sequence',
+                          (task, Finished.kind, after))
 
     def unjudged(self) -> list[Finished]:
         """Return the episodes whose outcome nobody has told: the queue for a person's label."""
@@ -195,25 +208,27 @@ class Ledger(LedgerReader):
     Write-ahead logging with a sync at each commit: what `append` has returned from survives the
     process and the machine.
 
+    :param is_durable: False leaves it to the system when the disk is written; the process may die
+        all the same, but not the machine
     :raises SchedulingError: where another process writes it, it cannot be written, or is damaged
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, is_durable: bool = True) -> None:
         path = Path(path)
         self._lock = _lock(path)
         try:
-            self._create(path)
+            self._create(path, 'FULL' if is_durable else 'OFF')
             super().__init__(path)
         except BaseException:
             os.close(self._lock)
             raise
 
-    def _create(self, path: Path) -> None:
+    def _create(self, path: Path, synchronous: str) -> None:
         connection = _connect(path.absolute().as_uri(), path)
         try:
             version = _version(connection, path)
             connection.execute('PRAGMA journal_mode = WAL')
-            connection.execute('PRAGMA synchronous = FULL')
+            connection.execute(f'PRAGMA synchronous = {synchronous}')
             for k in range(version, VERSION):
                 connection.execute('BEGIN IMMEDIATE')
                 for statement in MIGRATIONS[k]:

@@ -20,10 +20,9 @@ class Scene:
     environment: str = ''
     facts: Mapping[str, str] | None = field(default=None)
 
-    def allows(self, task: Task, environment: str) -> bool:
+    def allows(self, task: Task) -> bool:
         """Tell whether a task can follow here without a reset: its preconditions hold."""
-        return (self.facts is not None and environment == self.environment
-                and bool(task.preconditions)
+        return (self.facts is not None and bool(task.preconditions)
                 and all(self.facts.get(k) == v for k, v in task.preconditions.items()))
 
     def after(self, task: Task, environment: str, *, was_reset: bool, success: bool) -> Scene:
