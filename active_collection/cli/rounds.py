@@ -1,9 +1,13 @@
 """Turn the picks of a round into what the annotation package exports."""
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from active_collection.annotation.annotations import Annotation
     from active_collection.annotation.items import Item
     from active_collection.selection.rounds import Round
 
@@ -31,3 +35,30 @@ def items_of(opened: Round, kind: str) -> list[Item]:
              bag=str(pool.bag_path(current.get(row['unit_id'], row['bag']))),
              **{name: row[name] for name in _SAME})
         for row in opened.picks.to_pylist()]
+
+
+def labels_of(rounds: Sequence[Path]) -> dict[str, str]:
+    """
+    Return the majority's label of each labelled unit of rounds; a later round's counts.
+
+    :raises SelectionError: where labels cannot be read
+    """
+    from active_collection.selection import labels
+
+    found: dict[str, str] = {}
+    for directory in rounds:
+        found.update(labels.majority(labels.newest(directory)))
+    return found
+
+
+def label_rows(annotations: Sequence[Annotation]) -> list[dict[str, str | float]]:
+    """Return annotations as rows of a round's labels; NaN where there is no box."""
+    rows: list[dict[str, str | float]] = []
+    for a in annotations:
+        edges = (math.nan,) * 4
+        if a.box is not None:
+            edges = (a.box.x, a.box.y, a.box.width, a.box.height)
+        rows.append({'unit_id': a.unit_id, 'label': a.label, 'annotator': a.annotator,
+                     **dict(zip(('box_x', 'box_y', 'box_width', 'box_height'), edges,
+                                strict=True))})
+    return rows

@@ -38,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='most picks of one bag, camera, scenario, task, environment, '
                              'outcome or robot')
     parser.add_argument('--labelled', action='append', default=[], type=Path, metavar='ROUND_DIR',
-                        help='an earlier round: its picks are not selected again')
+                        help='an earlier round: its picks are not selected again, and its '
+                             'labels are learnt from')
     parser.add_argument('--include', type=Path, metavar='FILE',
                         help='unit ids, one a line, that are taken first')
     parser.add_argument('--exclude', type=Path, metavar='FILE',
@@ -50,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     from active_collection.cli.options import key_values
     from active_collection.cli.options import lines
     from active_collection.cli.options import positive
+    from active_collection.cli.rounds import labels_of
     from active_collection.errors import ConfigError
     from active_collection.selection.batch import Limits
     from active_collection.selection.pool import Pool
@@ -73,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         limits=Limits(positive(arguments.gap, '--gap', zero=True), arguments.duplicate_bits,
                       quotas),
         include=lines(arguments.include), exclude=lines(arguments.exclude),
-        labelled=chosen_before(arguments.labelled))
+        labelled=chosen_before(arguments.labelled), labels=labels_of(arguments.labelled))
     pool = Pool.open(arguments.pool)
     selection = select(pool, query)
     made = write_round(arguments.out, pool, query, selection)

@@ -106,6 +106,17 @@ def write_round(directory: Path, pool: Pool, query: Query, selection: Selection)
     return Round.open(directory)
 
 
+def number_of(directory: Path) -> int:
+    """Return the number that a round's directory is called by; 0 where it is no number."""
+    return int(directory.name) if directory.name.isdecimal() else 0
+
+
+def all_rounds(directory: Path) -> list[Path]:
+    """Return the rounds in a directory that are called by a number, oldest first."""
+    found = [path.parent for path in directory.glob(f'*/{SELECTION}') if number_of(path.parent)]
+    return sorted(found, key=number_of)
+
+
 def chosen_before(rounds: Sequence[Path]) -> list[str]:
     """
     Return the unit ids that rounds selected.

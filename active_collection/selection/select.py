@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from active_collection.errors import ConfigError
 from active_collection.errors import SelectionError
 from active_collection.registry import unknown
+from active_collection.selection import head
 from active_collection.selection.batch import Batch
 from active_collection.selection.batch import Limits
 from active_collection.selection.batch import Pick
@@ -41,6 +43,8 @@ class Query:
     :param exclude: unit ids that are never taken
     :param labelled: unit ids that have a label, or were chosen in an earlier round: not taken,
         but known to the strategy
+    :param labels: unit id to label, of those that have one: a head trained on them gives the
+        class probabilities that some strategies need
     :param darkest: units with a mean brightness below this or above 1 minus this are not taken
     """
 
@@ -52,6 +56,7 @@ class Query:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     labelled: Sequence[str] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
     darkest: float = 0.02
 
 
@@ -84,7 +89,7 @@ def select(pool: Pool, query: Query) -> Selection:
     numbers = {name: number for number, name in enumerate(pool.texts('unit_id'))}
     labelled = _mask(query.labelled, numbers, strict=False)
     exclude = _mask(query.exclude, numbers, strict=True)
-    units = units_of(pool, labelled)
+    units = with_head(units_of(pool, labelled), query, numbers)
     exposure = pool.numbers('exposure')
     lit = (exposure >= query.darkest) & (exposure <= 1.0 - query.darkest)
     batch = Batch(units, query.count, candidates=lit & ~labelled & ~exclude, limits=query.limits,
@@ -113,6 +118,25 @@ def units_of(pool: Pool, labelled: np.ndarray[Any, np.dtype[np.bool_]]) -> Units
         uncertainty=pool.numbers('epistemic').astype(np.float64),
         labelled=labelled,
         strata={name: pool.codes(*columns) for name, columns in STRATA.items()})
+
+
+def with_head(units: Units, query: Query, numbers: Mapping[str, int]) -> Units:
+    """
+    Return the units with the class probabilities of a head trained on the query's labels.
+
+    Without labels of two classes they stay as they are.
+
+    :param numbers: unit id to number
+    """
+    known = sorted((numbers[unit], label) for unit, label in query.labels.items()
+                   if unit in numbers)
+    names = [label for _, label in known]
+    if len(set(names)) < 2:
+        return units
+    vectors = units.embeddings.take(np.array([number for number, _ in known], np.int64))
+    members = head.train(vectors, names, np.random.default_rng(query.seed)).predict(
+        units.embeddings)
+    return replace(units, probabilities=members.mean(axis=0), members=members)
 
 
 def strategy(name: str, options: Mapping[str, str]) -> QueryStrategy:

@@ -28,13 +28,15 @@ from active_collection.selection.units import Embeddings
 ALL = STRATEGIES.names()
 NEED_UNCERTAINTY = {
     'uncertainty', 'entropy', 'cluster_margin', 'least_confidence', 'margin', 'bald', 'batch_bald',
-    'query_by_committee', 'information_density', 'badge', 'temporal_uncertainty_change'}
+    'query_by_committee', 'information_density', 'badge', 'temporal_uncertainty_change',
+    'expected_model_change'}
+QUICK = {'batch_bald': {'configurations': '60'}}
 LIMITS = Limits(gap_s=1.1, duplicate_bits=3, quotas={'bag': 9})
 
 
 def picks(name, units, count=25, *, seed=0, limits=None, options=None, candidates=None):
     batch = make_batch(units, count, limits=limits, candidates=candidates)
-    strategy(name, options or {}).fill(units, batch, np.random.default_rng(seed))
+    strategy(name, options or QUICK.get(name, {})).fill(units, batch, np.random.default_rng(seed))
     return batch.picks
 
 
@@ -313,7 +315,7 @@ def joint_information(members):
 
 def test_batch_bald_takes_what_a_full_enumeration_takes():
     units = make_units(30, classes=3)
-    chosen = picks('batch_bald', units, 4)
+    chosen = picks('batch_bald', units, 4, options={'candidates': '2000'})
     taken: list[int] = []
     for pick in chosen:
         before = joint_information(units.members[:, taken].astype(np.float64)) if taken else 0.0
@@ -369,9 +371,9 @@ def test_badge_draws_in_proportion_to_the_squared_distance():
     flat = gradients(units)
     first = int((flat ** 2).sum(1).argmax())
     expected = ((flat - flat[first]) ** 2).sum(1)
-    second = [picks('badge', units, 2, seed=s)[1].unit for s in range(3000)]
-    shares = np.bincount(second, minlength=8) / 3000
-    np.testing.assert_allclose(shares, expected / expected.sum(), atol=0.035)
+    second = [picks('badge', units, 2, seed=s)[1].unit for s in range(2000)]
+    shares = np.bincount(second, minlength=8) / 2000
+    np.testing.assert_allclose(shares, expected / expected.sum(), atol=0.045)
 
 
 def test_stratified_gives_every_stratum_its_turn():

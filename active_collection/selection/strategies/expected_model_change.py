@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from active_collection.errors import SelectionError
 from active_collection.selection.batch import Batch
 from active_collection.selection.strategies.ranking import take_highest
 from active_collection.selection.units import Embeddings
@@ -22,7 +23,14 @@ class ExpectedModelChange:
     """
 
     def fill(self, units: Units, batch: Batch, rng: np.random.Generator) -> None:
-        """Take units until the batch is full."""
+        """
+        Take units until the batch is full.
+
+        :raises SelectionError: where the pool has neither class probabilities nor uncertainty
+        """
+        if units.probabilities is None and not np.isfinite(units.uncertainty).any():
+            raise SelectionError('uncertainty', found='neither class probabilities nor an '
+                                 'ensemble', expected='one of them, or strategy typiclust')
         lengths = _lengths(units.embeddings)
         if units.probabilities is None:
             scores = lengths * np.sqrt(units.uncertainty)

@@ -9,7 +9,7 @@ from active_collection.selection.batch import Batch
 from active_collection.selection.units import Scores
 from active_collection.selection.units import Units
 
-_HEAD = 'a round with labels, from which a head on the embeddings learns them (--labels)'
+_HEAD = 'a round with labels of two classes, from which a head learns them (--labelled)'
 
 
 def take_highest(scores: Scores, batch: Batch, rng: np.random.Generator, reason: str) -> None:

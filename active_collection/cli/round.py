@@ -1,0 +1,230 @@
+"""
+Turn the annotation loop: select, export, ingest labels, see what they taught, decide on stopping.
+
+Rounds lie in DIR/rounds/1, 2, 3 and so on; the pool in DIR/pool.
+"""
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from active_collection.selection.metrics import Metrics
+    from active_collection.selection.rounds import Round
+
+NAME = 'round'
+HELP = 'turn the annotation loop: start, export, ingest, status, stop'
+
+#: The first round covers the pool: this share of it, within these bounds.
+_SEED_SHARE, _SEED_LEAST, _SEED_MOST = 0.05, 50, 500
+_BATCH = 300
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    steps = parser.add_subparsers(title='steps', metavar='STEP', dest='step', required=True)
+    for name, text in (('start', 'select the next batch'), ('export', 'export it'),
+                       ('ingest', 'take in labels'), ('status', 'show all rounds'),
+                       ('stop', 'decide whether more labels pay')):
+        step = steps.add_parser(name, help=text)
+        step.add_argument('--data', required=True, type=Path, metavar='DIR',
+                          help='directory of the pool and the rounds')
+        if name in {'export', 'ingest'}:
+            step.add_argument('--round', type=int, default=0, metavar='N',
+                              help='its number (default: the newest)')
+            step.add_argument('--format', default='coco',
+                              help='of the annotation tool (default: %(default)s)')
+        _STEPS[name][0](step)
+
+
+def _add_start(step: argparse.ArgumentParser) -> None:
+    step.add_argument('--count', type=int, default=0,
+                      help=f'units to select (default: {_BATCH}; in the first round '
+                           f'{_SEED_SHARE:.0%} of the pool, {_SEED_LEAST} to {_SEED_MOST})')
+    step.add_argument('--strategy', default='',
+                      help='query strategy (default: hybrid; in the first round typiclust)')
+    step.add_argument('--option', action='append', default=[], metavar='KEY=VALUE',
+                      help='option of the strategy, may be given again')
+    step.add_argument('--seed', default=0, type=int, help='of all randomness (default: 0)')
+    step.add_argument('--gap', default=1.0, type=float, metavar='SECONDS',
+                      help='least time between two picks of one camera (default: %(default)s)')
+    step.add_argument('--duplicate-bits', default=2, type=int, metavar='BITS',
+                      help='picks differ in more than so many of 64 hash bits (default: 2)')
+
+
+def _add_export(step: argparse.ArgumentParser) -> None:
+    step.add_argument('--class', action='append', default=[], dest='classes', metavar='NAME',
+                      help='what is to be annotated, may be given again')
+
+
+def _add_ingest(step: argparse.ArgumentParser) -> None:
+    step.add_argument('file', type=Path, help='what the annotation tool exported')
+
+
+def _add_nothing(_: argparse.ArgumentParser) -> None:
+    pass
+
+
+def _add_stop(step: argparse.ArgumentParser) -> None:
+    step.add_argument('--criteria', type=Path, metavar='FILE',
+                      help='YAML: budget, target, confidence, gain, kappa, plateau, patience')
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do the step."""
+    return int(_STEPS[arguments.step][1](arguments))
+
+
+def _start(arguments: argparse.Namespace) -> int:
+    from active_collection.cli.options import key_values
+    from active_collection.cli.options import positive
+    from active_collection.cli.rounds import labels_of
+    from active_collection.errors import ConfigError
+    from active_collection.selection.batch import Limits
+    from active_collection.selection.pool import Pool
+    from active_collection.selection.rounds import all_rounds
+    from active_collection.selection.rounds import chosen_before
+    from active_collection.selection.rounds import number_of
+    from active_collection.selection.rounds import write_round
+    from active_collection.selection.select import Query
+    from active_collection.selection.select import select
+
+    if arguments.count < 0 or arguments.seed < 0 or not -1 <= arguments.duplicate_bits <= 64:
+        raise ConfigError('--count, --seed or --duplicate-bits', found='a value out of range',
+                          expected='at least 0, at least 0, -1 to 64')
+    before = all_rounds(arguments.data / 'rounds')
+    pool = Pool.open(arguments.data / 'pool')
+    seed_count = max(_SEED_LEAST, min(_SEED_MOST, round(_SEED_SHARE * len(pool))))
+    query = Query(
+        count=arguments.count or (_BATCH if before else seed_count),
+        strategy=arguments.strategy or ('hybrid' if before else 'typiclust'),
+        options=key_values(arguments.option, '--option'), seed=arguments.seed,
+        limits=Limits(positive(arguments.gap, '--gap', zero=True), arguments.duplicate_bits),
+        labelled=chosen_before(before), labels=labels_of(before))
+    selection = select(pool, query)
+    number = number_of(before[-1]) + 1 if before else 1
+    made = write_round(arguments.data / 'rounds' / str(number), pool, query, selection)
+    print(f'round {number}: {len(selection.picks)} of {len(pool)} units selected by '
+          f'{query.strategy} into {made.directory}')
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from active_collection.annotation.export import export
+    from active_collection.cli.progress import progress
+    from active_collection.cli.rounds import items_of
+
+    opened = _round(arguments)
+    with progress('exporting pictures') as update:
+        report = export(items_of(opened, 'jpg'), opened.directory / 'export', arguments.format,
+                        classes=arguments.classes,
+                        progress=lambda done, total: update(done, total, ''))
+    for line in report.missing:
+        print(f'active-collection: left out: {line}', file=sys.stderr)
+    print(f'{report.items} pictures, {len(report.missing)} left out; {report.file}')
+    return 0
+
+
+def _ingest(arguments: argparse.Namespace) -> int:
+    from active_collection.annotation.annotations import without_repeats
+    from active_collection.annotation.formats import FORMATS
+    from active_collection.annotation.items import read_items
+    from active_collection.cli.rounds import label_rows
+    from active_collection.cli.rounds import labels_of
+    from active_collection.selection import labels
+    from active_collection.selection import metrics
+    from active_collection.selection.pool import Pool
+    from active_collection.selection.rounds import all_rounds
+    from active_collection.selection.rounds import number_of
+
+    opened = _round(arguments)
+    items, classes = read_items(opened.directory / 'export')
+    read = FORMATS.get(arguments.format)().read(arguments.file, items, classes)
+    annotations = without_repeats(read)
+    path = labels.add(opened.directory, label_rows(annotations))
+    rows = labels.read(path)
+    number = number_of(opened.directory)
+    upto = [r for r in all_rounds(arguments.data / 'rounds') if number_of(r) <= number]
+    measured = metrics.measure(number, Pool.open(opened.pool), labels_of(upto),
+                               len(labels.disagreement(rows)), labels_of(upto[:-1]))
+    metrics.write(opened.directory, measured)
+    print(f'{len(annotations)} annotations of {len({a.unit_id for a in annotations})} of '
+          f'{len(items)} pictures, {len(read) - len(annotations)} repeats; version {path.stem}; '
+          f'annotators disagree on {measured.disagreements} pictures')
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from active_collection.selection import labels
+    from active_collection.selection.rounds import Round
+    from active_collection.selection.rounds import all_rounds
+
+    table = Table('round', 'strategy', 'selected', 'labelled', 'disagree', 'accuracy', 'entropy',
+                  'kappa', 'radius')
+    known = {point.round: point for point in _curve(arguments.data)}
+    for directory in all_rounds(arguments.data / 'rounds'):
+        opened, rows = Round.open(directory), labels.newest(directory)
+        point = known.get(int(directory.name))
+        values = [point.accuracy, point.entropy, point.kappa, point.radius] if point else []
+        table.add_row(directory.name, str(opened.manifest['strategy']), str(len(opened.picks)),
+                      str(len({row['unit_id'] for row in rows})),
+                      str(len(labels.disagreement(rows))), *map(_short, values))
+    Console(width=100, highlight=False).print(table)
+    return 0
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    from active_collection.config import load
+    from active_collection.errors import SelectionError
+    from active_collection.selection.stopping import StoppingSettings
+    from active_collection.selection.stopping import judge
+
+    settings = load(arguments.criteria, StoppingSettings) if arguments.criteria else (
+        StoppingSettings())
+    curve = _curve(arguments.data)
+    if not curve:
+        raise SelectionError(arguments.data / 'rounds', found='no round with labels',
+                             expected='at least one (`round ingest` takes them in)')
+    verdicts = judge(curve, settings)
+    for verdict in verdicts:
+        print(f'{"stop" if verdict.fired else "go on"}: {verdict.criterion}: {verdict.text}')
+    fired = [verdict.criterion for verdict in verdicts if verdict.fired]
+    print(f'stop, because of {", ".join(fired)}' if fired else 'go on')
+    return 0
+
+
+def _round(arguments: argparse.Namespace) -> Round:
+    from active_collection.errors import SelectionError
+    from active_collection.selection.rounds import Round
+    from active_collection.selection.rounds import all_rounds
+
+    found = all_rounds(arguments.data / 'rounds')
+    if arguments.round:
+        return Round.open(arguments.data / 'rounds' / str(arguments.round))
+    if not found:
+        raise SelectionError(arguments.data / 'rounds', found='no round',
+                             expected='at least one (`round start` selects it)')
+    return Round.open(found[-1])
+
+
+def _curve(data: Path) -> list[Metrics]:
+    from active_collection.selection import metrics
+    from active_collection.selection.rounds import all_rounds
+
+    return [metrics.read(directory) for directory in all_rounds(data / 'rounds')
+            if (directory / metrics.FILE).exists()]
+
+
+def _short(value: float) -> str:
+    return '' if math.isnan(value) else f'{value:.3f}'
+
+
+_STEPS = {'start': (_add_start, _start), 'export': (_add_export, _export),
+          'ingest': (_add_ingest, _ingest), 'status': (_add_nothing, _status),
+          'stop': (_add_stop, _stop)}
