@@ -34,6 +34,7 @@ from active_collection.nodes.topic_receiver import TopicReceiver
 from active_collection.recording.definitions import Definitions
 from active_collection.recording.disk import readable
 from active_collection.recording.episode_recorder import EpisodeRecorder
+from active_collection.recording.health import parse_rates
 from active_collection.recording.open_episode import StartRequest
 from active_collection.recording.recorder_state import Environment
 from active_collection.recording.recorder_state import EpisodeEvent
@@ -103,6 +104,8 @@ class RecorderNode(Node):
             selection=TopicSelection(self._settings, namespace=self.get_namespace(),
                                      resolve=self.resolve_topic_name),
             definitions=Definitions(prefixes))
+        self._expected_rates = parse_rates(
+            self._settings.expected_rates, self.resolve_topic_name)
         self._episodes = self.create_publisher(Episode, 'episodes', qos.EPISODES)
         self._status = self.create_publisher(RecorderStatus, '~/status', qos.LATCHED)
         self._diagnostics = self.create_publisher(
@@ -255,8 +258,9 @@ class RecorderNode(Node):
     def _report(self) -> None:
         snapshot = self._publish_status()
         self._diagnostics.publish(diagnostics_message(
-            snapshot, self._receiver.problems, node=self.get_fully_qualified_name(),
-            robot=self.get_namespace().strip('/'), stamp=self.get_clock().now().to_msg()))
+            snapshot, self._receiver.problems, expected_rates=self._expected_rates,
+            node=self.get_fully_qualified_name(), robot=self.get_namespace().strip('/'),
+            stamp=self.get_clock().now().to_msg()))
 
     def _publish_status(self) -> Snapshot:
         snapshot = self._recorder.snapshot()

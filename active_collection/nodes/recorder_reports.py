@@ -12,6 +12,8 @@ from active_collection.episode import TopicStatistics
 from active_collection.msg import RecorderStatus
 from active_collection.nodes import conversions
 from active_collection.recording.disk import readable
+from active_collection.recording.health import skewed_topics
+from active_collection.recording.health import slow_topics
 from active_collection.recording.recorder_state import Snapshot
 from active_collection.recording.recorder_state import State
 
@@ -43,17 +45,22 @@ def status_message(snapshot: Snapshot, stamp: Any) -> RecorderStatus:
     return message
 
 
-def diagnostics_message(snapshot: Snapshot, problems: Mapping[str, str], *, node: str,
-                        robot: str, stamp: Any) -> DiagnosticArray:
+def diagnostics_message(
+        snapshot: Snapshot, problems: Mapping[str, str], *, expected_rates: Mapping[str, float],
+        node: str, robot: str, stamp: Any) -> DiagnosticArray:
     """
     Return a recorder's diagnostics: ERROR where it cannot record, WARN where something is amiss.
 
     :param problems: topic to why it is not recorded as it should be
+    :param expected_rates: topic to rate (Hz)
     :param node: fully qualified name
     :param stamp: ROS time, as a message
     """
     losses = [f'{t.topic}: {t.dropped} dropped, {t.lost} lost'
               for t in snapshot.topics if t.dropped or t.lost]
+    if snapshot.state is State.RECORDING:
+        losses += slow_topics(snapshot.topics, expected_rates, snapshot.elapsed_s)
+        losses += skewed_topics(snapshot.delays_s)
     amiss = [*losses, *(f'{name}: {problem}' for name, problem in problems.items())]
     level = DiagnosticStatus.OK
     if amiss or (snapshot.record is not None and snapshot.record.missing_topics):

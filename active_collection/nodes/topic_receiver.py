@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
+from pathlib import Path
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
@@ -24,6 +25,7 @@ from active_collection.recording.messages import Message
 from active_collection.recording.messages import Topic
 from active_collection.recording.qos import INFINITE_NS
 from active_collection.recording.qos import Qos
+from active_collection.recording.qos import read_overrides
 from active_collection.recording.qos import requests
 from active_collection.recording.settings import RecorderSettings
 from active_collection.recording.topics import TopicSelection
@@ -87,6 +89,11 @@ class TopicReceiver:
         self._settings = settings
         self._selection = selection
         self._definitions = definitions
+        self._overrides: dict[str, Qos] = {}
+        if settings.qos_overrides:
+            self._overrides = {
+                node.resolve_topic_name(name): request for name, request
+                in read_overrides(Path(settings.qos_overrides).expanduser()).items()}
         self._group = EventsOnlyGroup()
         self._recorded: dict[str, _Recorded] = {}
         self._taking: tuple[tuple[str, _Recorded, Any], ...] = ()
@@ -194,7 +201,9 @@ class TopicReceiver:
 
     def _adapt(self, name: str, recorded: _Recorded, offered: tuple[Qos, ...]) -> None:
         self._recorder.add_topic(Topic(name, self._definitions.get(recorded.type), offered))
-        wanted = requests(offered, depth=self._settings.history_depth)
+        override = self._overrides.get(name)
+        wanted = ((override,) if override is not None
+                  else requests(offered, depth=self._settings.history_depth))
         for request in wanted:
             if request not in recorded.subscriptions:
                 recorded.subscriptions[request] = self._subscribe(name, recorded, request)

@@ -233,7 +233,8 @@ class EpisodeRecorder:
         return Snapshot(
             state, f'recording without {", ".join(missing)}' if missing else '', episode.record,
             elapsed_s=self._environment.monotonic() - episode.started,
-            queue_fill=episode.writer.fill, disk_free=free or 0, topics=episode.statistics())
+            queue_fill=episode.writer.fill, disk_free=free or 0, topics=episode.statistics(),
+            delays_s=episode.delays_s())
 
     def _check_start(self, request: StartRequest) -> None:
         where = f'episode {request.episode_id}'.rstrip()

@@ -62,8 +62,9 @@ class OpenEpisode:
 
     def add_topic(self, topic: Topic) -> None:
         """Record a topic from here on, or state anew what its publishers offer."""
-        self._counters.setdefault(
+        counter = self._counters.setdefault(
             topic.name, TopicCounter(topic.name, topic.definition.type))
+        counter.latched |= topic.is_latched
         self.writer.add_topic(topic)
 
     def receive(self, message: Message, *, lost_before: int) -> None:
@@ -77,12 +78,17 @@ class OpenEpisode:
         if not queued and self.writer.closed and self.writer.error is None:
             return
         counter.lost += lost_before
-        counter.count(message.receive_ns, queued=queued)
+        counter.count(message.receive_ns, message.publish_ns, queued=queued)
 
     def count_lost(self, topic: str, count: int) -> None:
         """Count messages that the middleware reports as lost."""
         if topic in self._counters:
             self._counters[topic].lost += count
+
+    def delays_s(self) -> dict[str, float]:
+        """Return topic to the shortest time from sending to receipt, each by its own clock (s)."""
+        return {name: counter.least_delay_ns / 1e9 for name, counter in self._counters.items()
+                if counter.least_delay_ns is not None}
 
     def statistics(self, *, closed: bool = False) -> tuple[TopicStatistics, ...]:
         """

@@ -4,9 +4,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from active_collection.errors import ConfigError
 
 #: What the middleware uses for "for ever" (ns).
 INFINITE_NS = 2**63 - 1
@@ -83,6 +86,23 @@ def from_yaml(text: str) -> tuple[Qos, ...]:
         for p in yaml.safe_load(text) or ())
 
 
+def read_overrides(path: Path) -> dict[str, Qos]:
+    """
+    Read a file of requests, as `ros2 bag record --qos-profile-overrides-path` takes it.
+
+    :return: topic name to request
+    :raises ConfigError: where it cannot be read or a profile is not valid
+    """
+    try:
+        profiles = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(path, found=str(error), expected='a readable YAML file') from error
+    if not isinstance(profiles, dict):
+        raise ConfigError(path, found=type(profiles).__name__, expected='topics with profiles')
+    return {str(topic): _override(profile, f'{path}: {topic}')
+            for topic, profile in profiles.items()}
+
+
 def adapted(offered: Sequence[Qos], *, depth: int) -> Qos:
     """
     Return the strongest request that every publisher of a topic can serve.
@@ -111,6 +131,25 @@ def requests(offered: Sequence[Qos], *, depth: int) -> tuple[Qos, ...]:
     if not latching or everything.is_latched:
         return (everything,)
     return (everything, adapted(latching, depth=depth))
+
+
+def _override(profile: object, where: str) -> Qos:
+    if not isinstance(profile, dict):
+        raise ConfigError(where, found=repr(profile), expected='reliability, durability, depth')
+    allowed = {'reliability': (RELIABLE, BEST_EFFORT), 'durability': (VOLATILE, TRANSIENT_LOCAL),
+               'history': ('keep_last',)}
+    values: dict[str, Any] = {}
+    for key, value in profile.items():
+        is_depth = key == 'depth' and isinstance(value, int) and value > 0
+        if is_depth or value in allowed.get(key, ()):
+            values[key] = value
+        elif key in allowed:
+            raise ConfigError(
+                f'{where}: {key}', found=repr(value), expected=f'one of {", ".join(allowed[key])}')
+        else:
+            raise ConfigError(f'{where}: {key}', found=repr(value), expected='reliability, '
+                              'durability, history or depth (an integer above 0)')
+    return Qos(**values)
 
 
 def _common(offered: Sequence[Qos], policy: str, strong: str, weak: str) -> str:

@@ -48,6 +48,7 @@ class Snapshot:
     :param elapsed_s: since the open episode was started (s)
     :param queue_fill: share of the queue in use, 0 to 1
     :param disk_free: bytes; 0 where the disk does not tell
+    :param delays_s: topic to the shortest time from sending to receipt (s), each by its own clock
     """
 
     state: State
@@ -57,6 +58,7 @@ class Snapshot:
     queue_fill: float = 0.0
     disk_free: int = 0
     topics: tuple[TopicStatistics, ...] = ()
+    delays_s: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class RecorderSettings(Model):
     """Settings of one recorder. Topic names without a leading slash are in its namespace."""
 
     data_directory: str = Field(
-        default='~/active_collection', min_length=1,
+        default='~/active_collection', min_length=1, validate_default=True,
         description='directory that holds episodes/; made if missing')
     topics: tuple[str, ...] = Field(
         default=(), description='topics to record; with regex empty too: all of the namespace, '
@@ -33,6 +33,11 @@ class RecorderSettings(Model):
         description='regexes of full names that are never recorded, unless in topics')
     required_topics: tuple[str, ...] = Field(
         default=(), description='recorded topics without which no episode starts')
+    expected_rates: tuple[str, ...] = Field(
+        default=(), description="topics to complain of when they fall silent, each 'topic=Hz'")
+    qos_overrides: str = Field(
+        default='', description="YAML file of requests to make whatever publishers offer, as "
+        "rosbag2's; empty: none")
     match_timeout_s: float = Field(
         default=3.0, ge=0, le=60, description='wait this long for required topics (s)')
     discovery_period_s: float = Field(
@@ -85,7 +90,8 @@ class RecorderSettings(Model):
         default='uncertainty/estimate',
         description='UncertaintyEstimate whose summary goes into the record; empty: none')
 
-    @field_validator('topics', 'exclude', 'required_topics', 'topic_compression')
+    @field_validator(
+        'topics', 'exclude', 'required_topics', 'topic_compression', 'expected_rates')
     @classmethod
     def _drop_empty(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
         # A ROS parameter file has no empty list of text: [""] stands for one.
@@ -117,6 +123,19 @@ class RecorderSettings(Model):
                 raise ValueError("'regex=none', 'regex=zstd' or 'regex=lz4' each")
             _checked_regex(regex)
         return rules
+
+    @field_validator('expected_rates')
+    @classmethod
+    def _rates_parse(cls, rates: tuple[str, ...]) -> tuple[str, ...]:
+        for rate in rates:
+            topic, _, hertz = rate.rpartition('=')
+            try:
+                valid = bool(topic) and float(hertz) > 0
+            except ValueError:
+                valid = False
+            if not valid:
+                raise ValueError("'topic=Hz' each, above 0")
+        return rates
 
     @model_validator(mode='after')
     def _pre_roll_fits_the_queue(self) -> RecorderSettings:

@@ -13,24 +13,33 @@ class TopicCounter:
     Counts of one topic during an episode. Written by the receiving thread only.
 
     :param lost: messages that were sent and never reached the recorder
+    :param latched: its messages may be older than their receipt, whatever the clocks say
+    :param least_delay_ns: shortest time from sending to receipt, each by its own clock (ns)
     """
 
     topic: str
     type: str
+    latched: bool = False
     received: int = 0
     dropped: int = 0
     lost: int = 0
     first_ns: int = 0
     last_ns: int = 0
     largest_gap_ns: int = 0
+    least_delay_ns: int | None = None
 
-    def count(self, receive_ns: int, *, queued: bool) -> None:
+    def count(self, receive_ns: int, publish_ns: int, *, queued: bool) -> None:
         """
         Count a message that reached the recorder.
 
         :param receive_ns: when (ns)
+        :param publish_ns: when it was sent, by the publisher's clock (ns); 0 where not known
         :param queued: False where the queue was full
         """
+        if publish_ns and not self.latched:
+            delay = receive_ns - publish_ns
+            least = self.least_delay_ns
+            self.least_delay_ns = delay if least is None else min(least, delay)
         if self.received:
             # A clock that jumps back makes no gap.
             self.largest_gap_ns = max(self.largest_gap_ns, receive_ns - self.last_ns)
