@@ -30,6 +30,8 @@ from active_collection.uncertainty.health import Health
 from active_collection.uncertainty.monitor import Estimate
 from active_collection.uncertainty.monitor import UncertaintyMonitor
 from active_collection.uncertainty.settings import UncertaintySettings
+from active_collection.uncertainty.threshold_file import read_recent
+from active_collection.uncertainty.threshold_file import write_recent
 from active_collection.uncertainty.watching import EnsembleWatcher
 
 #: Time between two looks for publishers and for observations whose wait is over (s).
@@ -47,9 +49,12 @@ class UncertaintyNode(Node):
         self._aligner: ObservationAligner | None = None
         self._observed: ObservationSubscriptions | None = None
         self._episode_id = ''
+        self._was_high = False
         self._received_ns = 0
         self._health = Health()
         self._estimates = self.create_publisher(UncertaintyEstimate, '~/estimate', qos.STATE)
+        self._events = self.create_publisher(
+            UncertaintyEstimate, '~/high_uncertainty', qos.STATE)
         self._diagnostics = self.create_publisher(
             DiagnosticArray, '/diagnostics', qos.DIAGNOSTICS)
         self._recorder = self.create_subscription(
@@ -65,9 +70,10 @@ class UncertaintyNode(Node):
             self.create_timer(self._settings.diagnostics_period_s, self._report)]
 
     def close(self) -> None:
-        """End the watcher's thread."""
+        """End the watcher's thread and keep the threshold."""
         if self._watcher is not None:
             self._watcher.stop()
+        self._keep_threshold()
 
     def _tick(self) -> None:
         self._take_newer_ensemble()
@@ -87,7 +93,9 @@ class UncertaintyNode(Node):
         """Score with this ensemble from the next observation on."""
         spec = ensemble.description.observation
         if self._monitor is None:
-            self._monitor = UncertaintyMonitor(ensemble, self._settings.threshold)
+            recent = read_recent(
+                Path(self._settings.state_file), ensemble.description.ensemble_id)
+            self._monitor = UncertaintyMonitor(ensemble, self._settings.threshold, recent)
             if self._episode_id:
                 self._monitor.start_episode(self._episode_id)
         else:
@@ -121,6 +129,7 @@ class UncertaintyNode(Node):
             self._monitor.start_episode(recording)
         else:
             self._monitor.finish_episode()
+            self._keep_threshold()
 
     def _on_message(self, topic: str, message: Any, received_ns: int) -> None:
         if self._aligner is None:
@@ -144,7 +153,11 @@ class UncertaintyNode(Node):
             self._health.failed(str(error))
             return
         latency_s = max(0, time.time_ns() - self._received_ns) / 1e9 if self._received_ns else 0.0
-        self._estimates.publish(_to_msg(estimate, observation.frame_id, latency_s))
+        message = _to_msg(estimate, observation.frame_id, latency_s)
+        self._estimates.publish(message)
+        if estimate.high != self._was_high:
+            self._was_high = estimate.high
+            self._events.publish(message)
         self._health.scored(latency_s)
 
     def _report(self) -> None:
@@ -162,6 +175,15 @@ class UncertaintyNode(Node):
         array = DiagnosticArray(status=[status])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
+
+    def _keep_threshold(self) -> None:
+        if self._monitor is None or not self._settings.state_file:
+            return
+        try:
+            write_recent(
+                Path(self._settings.state_file), self._ensemble_id, self._monitor.recent)
+        except OSError as error:
+            self._health.failed(f'{self._settings.state_file}: {error.strerror}')
 
     @property
     def _ensemble_id(self) -> str:

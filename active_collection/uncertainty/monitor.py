@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,21 +57,30 @@ class UncertaintyMonitor:
     Not thread-safe: one thread owns it.
     """
 
-    def __init__(self, ensemble: Ensemble, settings: ThresholdSettings | None = None) -> None:
+    def __init__(self, ensemble: Ensemble, settings: ThresholdSettings | None = None,
+                 recent: Sequence[float] = ()) -> None:
         self._settings = settings or ThresholdSettings()
         self._episode_id = ''
-        self.use(ensemble)
+        self.use(ensemble, recent)
 
     @property
     def ensemble(self) -> Ensemble:
         """Return the ensemble in use."""
         return self._ensemble
 
-    def use(self, ensemble: Ensemble) -> None:
+    @property
+    def recent(self) -> tuple[float, ...]:
+        """Return the epistemic values that the threshold rests on, oldest first."""
+        return self._threshold.recent
+
+    def use(self, ensemble: Ensemble, recent: Sequence[float] = ()) -> None:
         """
         Score the next observation with another ensemble.
 
         Values of two ensembles cannot be compared, so threshold and summary begin anew.
+
+        :param recent: values under this very ensemble that the threshold goes on from; empty: it
+            starts from the ensemble's own held-out episodes
         """
         self._ensemble = ensemble
         action = ensemble.description.observation.action
@@ -78,7 +88,7 @@ class UncertaintyMonitor:
         self._largest = largest_variance(
             torch.tensor(action.low), torch.tensor(action.high))
         self._threshold = AdaptiveThreshold(
-            self._settings, ensemble.description.reference_epistemic)
+            self._settings, recent or ensemble.description.reference_epistemic)
         self._begin_summary()
 
     def start_episode(self, episode_id: str) -> None:

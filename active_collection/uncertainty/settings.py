@@ -74,6 +74,9 @@ class UncertaintySettings(Model):
         'ensemble; empty: none until load_ensemble is called')
     reload_period_s: float = Field(
         default=1.0, ge=0, description='time between two looks for a newer ensemble (s); 0: never')
+    state_file: str = Field(
+        default='', description='file that keeps the recent values behind the threshold across '
+        'restarts; empty: none')
     threads: int = Field(
         default=1, ge=1, description='threads of one prediction; more than 1 pays for large '
         'networks only')
@@ -81,7 +84,7 @@ class UncertaintySettings(Model):
         default=1.0, gt=0, description='time between two diagnostic messages (s)')
     threshold: ThresholdSettings = ThresholdSettings()
 
-    @field_validator('ensembles')
+    @field_validator('ensembles', 'state_file')
     @classmethod
     def _expand_home(cls, path: str) -> str:
         return str(Path(path).expanduser()) if path else ''

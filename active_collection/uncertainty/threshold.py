@@ -45,6 +45,11 @@ class AdaptiveThreshold:
             self._remember(value)
 
     @property
+    def recent(self) -> tuple[float, ...]:
+        """Return the values in the window, oldest first."""
+        return tuple(self._recent)
+
+    @property
     def value(self) -> float:
         """Return the threshold in force; NaN until there are `minimum` values."""
         if len(self._ordered) < self._settings.minimum:

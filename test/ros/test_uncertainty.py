@@ -45,6 +45,7 @@ from active_collection.uncertainty.ensemble_files import load
 from active_collection.uncertainty.monitor import UncertaintyMonitor
 from active_collection.uncertainty.scoring import score_bag
 from active_collection.uncertainty.settings import TrainingSettings
+from active_collection.uncertainty.threshold_file import read_recent
 
 DEADLINE_S = 30.0
 SPEC = """
@@ -340,6 +341,29 @@ def test_bad_input_is_told_and_does_not_end_it(robot, start, ensembles):
     assert len(robot.estimates) == 1
 
 
+def test_high_uncertainty_is_an_event_and_the_threshold_outlives_a_restart(
+        robot, start, ensembles, tmp_path):
+    events = []
+    robot.create_subscription(
+        UncertaintyEstimate, 'uncertainty/high_uncertainty', events.append, qos.STATE)
+    process = start(ensembles=str(ensembles[0]), state_file=str(tmp_path / 'recent.json'))
+    wait_for(robot.is_heard, 'subscriptions')
+    wait_for(lambda: robot.report_with('scoring with'), 'a good report')
+    for step, scale in enumerate([1.0] * 5 + [1000.0] * 3 + [1.0] * 5):
+        robot.show(step, [0.5 * scale, 0.5, 0.5], [0.5, 0.5])
+    wait_for(lambda: len(robot.estimates) == 13, 'estimates')
+    wait_for(lambda: len(events) == 2, 'events')
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=DEADLINE_S)
+
+    assert [event.high for event in events] == [True, False]
+    assert time_to_ns(events[0].header.stamp) == 10**9 + 5 * 20_000_000
+    assert time_to_ns(events[1].header.stamp) == 10**9 + 8 * 20_000_000
+    recent = read_recent(tmp_path / 'recent.json', ensembles[0].name)
+    np.testing.assert_array_equal(
+        np.float32(recent[-13:]), [e.epistemic for e in robot.estimates])
+
+
 def test_an_unknown_parameter_ends_it_with_one_line(start):
     process = start(ensemble='nowhere')
 
@@ -350,12 +374,11 @@ def test_an_unknown_parameter_ends_it_with_one_line(start):
     assert 'Traceback' not in output
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_cleanly_on_a_signal(robot, start, ensembles, number):
+def test_it_ends_cleanly_on_an_interrupt(robot, start, ensembles):
     process = start(ensembles=str(ensembles[0]))
     wait_for(lambda: robot.report_with('scoring with'), 'a good report')
 
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=DEADLINE_S)
 
     assert process.returncode == 0

@@ -12,6 +12,8 @@ from active_collection.uncertainty.settings import ThresholdSettings
 from active_collection.uncertainty.summary import EpisodeSummary
 from active_collection.uncertainty.threshold import AdaptiveThreshold
 from active_collection.uncertainty.threshold import quantile
+from active_collection.uncertainty.threshold_file import read_recent
+from active_collection.uncertainty.threshold_file import write_recent
 
 
 @pytest.fixture
@@ -100,6 +102,30 @@ def test_a_summary_without_aleatoric_values_has_none():
     assert result.aleatoric_mean == 0.0
     assert math.isnan(result.novelty_mean)
     assert result.above_threshold == 1.0
+
+
+def test_a_monitor_goes_on_from_kept_values(built, make_dataset, tmp_path):
+    steps = make_dataset().observations.double().numpy()
+    first = UncertaintyMonitor(load(built.path))
+    for values in steps[:150]:
+        first.observe(values, 0)
+    write_recent(tmp_path / 'state' / 'recent.json', built.ensemble_id, first.recent)
+
+    recent = read_recent(tmp_path / 'state' / 'recent.json', built.ensemble_id)
+    second = UncertaintyMonitor(load(built.path), recent=recent)
+
+    assert second.observe(steps[150], 0).threshold == first.observe(steps[150], 0).threshold
+
+
+@pytest.mark.parametrize('text', ['', '{', '[]', '{"ensemble_id": "x"}',
+                                  '{"ensemble_id": "other", "epistemic": [1.0]}',
+                                  '{"ensemble_id": "x", "epistemic": [NaN]}',
+                                  '{"ensemble_id": "x", "epistemic": ["a"]}'])
+def test_kept_values_that_cannot_be_used_are_none(tmp_path, text):
+    (tmp_path / 'recent.json').write_text(text)
+
+    assert read_recent(tmp_path / 'recent.json', 'x') == ()
+    assert read_recent(tmp_path / 'missing.json', 'x') == ()
 
 
 def test_the_threshold_flags_the_budgeted_share():

@@ -1,0 +1,38 @@
+"""Keep the values behind a threshold across restarts of a node."""
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from active_collection.files import write_whole
+
+
+def write_recent(path: Path, ensemble_id: str, values: Sequence[float]) -> None:
+    """
+    Write the recent values under an ensemble.
+
+    :param path: the file; its directory is made where it is missing
+    :param values: epistemic uncertainty of recent steps, oldest first
+    :raises OSError: where it cannot be written; what stood there stands
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps({'ensemble_id': ensemble_id, 'epistemic': list(values)}) + '\n')
+
+
+def read_recent(path: Path, ensemble_id: str) -> tuple[float, ...]:
+    """
+    Return the values that were written under this ensemble; none under another or without a file.
+
+    Values of two ensembles cannot be compared. A damaged file counts as none: the threshold then
+    starts from the ensemble's own reference.
+    """
+    try:
+        data = json.loads(path.read_text(encoding='utf-8'))
+        if data['ensemble_id'] != ensemble_id:
+            return ()
+        values = tuple(float(value) for value in data['epistemic'])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+    return values if all(math.isfinite(value) for value in values) else ()
