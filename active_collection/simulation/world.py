@@ -47,6 +47,8 @@ class World:
     def __init__(self, task: SimulatedTask, libraries: Libraries) -> None:
         self.task = task
         self._mujoco = libraries.mujoco
+        self._state: Array
+        self._previous: Array
         try:
             self._environment = libraries.environments[task.metaworld_name]()
             self._expert = libraries.experts[task.metaworld_name]()
@@ -91,7 +93,7 @@ class World:
         environment.reset()
         # Meta-World moves bodies in the model; their poses are computed from it only here.
         self._mujoco.mj_forward(self.model, self.data)
-        self._previous = self._state()
+        self._state = self._previous = self._read_state()
         self._check_placement(configuration)
 
     def placement(self) -> dict[str, float]:
@@ -104,7 +106,7 @@ class World:
 
     def observe(self) -> Observation:
         """Return what the robot senses."""
-        state = self._state()
+        state = self._state
         objects = np.zeros((OBJECTS, 7))
         objects[0, :3] = state[4:7]
         objects[0, 3:] = self._orientation(state[7:11])
@@ -122,7 +124,7 @@ class World:
 
     def expert_action(self) -> Array:
         """Return what Meta-World's scripted expert does here: shape (4,), each in -1 to 1."""
-        seen = np.concatenate([self._state(), self._previous, self._goal()])
+        seen = np.concatenate([self._state, self._previous, self._goal()])
         action: Array = np.clip(self._expert.get_action(seen), -1.0, 1.0).astype(np.float64)
         return action
 
@@ -138,8 +140,8 @@ class World:
         if action.shape != (len(ACTION_NAMES),) or not np.isfinite(action).all():
             raise SimulationError('simulation: action', found=action.tolist(),
                                   expected=f'{len(ACTION_NAMES)} finite numbers')
-        self._previous = self._state()
         *_, information = self._environment.step(np.clip(action, -1.0, 1.0))
+        self._state, self._previous = self._read_state(), self._state
         return bool(information['success'])
 
     @cached_property
@@ -177,7 +179,7 @@ class World:
                     f'simulation: {self.task.name}: {name}', found=f'{found:.4f} m after the '
                     'reset', expected=f'{wanted:.4f} m')
 
-    def _state(self) -> Array:
+    def _read_state(self) -> Array:
         """Return Meta-World's own observation of this instant, without the goal: shape (18,)."""
         state: Array = self._environment._get_curr_obs_combined_no_goal()  # noqa: SLF001
         return state

@@ -125,6 +125,7 @@ def test_policy_that_needs_what_the_robot_does_not_sense_is_refused(tmp_path, sp
     assert "topic 'wrist_force'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_killed_command_leaves_no_worker_behind(tmp_path, space):
     ahead = constant_policy(tmp_path, 'ahead', [[0.0, 1.0, 0.0, -1.0]])
     command = subprocess.Popen(
