@@ -168,7 +168,7 @@ def growth(path, what, seed, *, quick):
         environments = 100
         loads[factor] = Load(path / f'{what}{factor}.sqlite3', tasks=tasks,
                              environments=environments, robots=robots, seed=seed)
-        for _ in range(min(robots, 500)):
+        for _ in range(200 if quick else min(robots, 500)):
             loads[factor].turn()
     exponents = []
     for _ in range(REPEATS):

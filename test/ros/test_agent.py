@@ -139,7 +139,8 @@ def test_a_report_that_is_lost_does_not_have_the_episode_done_twice(setting):
     assert len({r.assignment_id for r in setting.peers.closed.values()}) >= 2
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [
+    signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_stops_the_robot_and_closes_the_episode(setting, number):
     setting.peers.act.clear()
     setting.start_scheduler()

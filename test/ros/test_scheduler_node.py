@@ -151,10 +151,11 @@ def test_a_lease_can_be_handed_back(console, start):
 
 @pytest.mark.parametrize(('parameters', 'says'), [
     ({'space': 'missing.yaml'}, 'missing.yaml'),
-    ({'rule': 'hybird'}, "did you mean 'hybrid'"),
-    ({'epsilon': 2.0}, 'epsilon'),
+    pytest.param({'rule': 'hybird'}, "did you mean 'hybrid'", marks=pytest.mark.slow),
+    pytest.param({'epsilon': 2.0}, 'epsilon', marks=pytest.mark.slow),
     ({'epsilom': 0.2}, "'epsilom'"),
-    ({'ledger': '/proc/nowhere/l.sqlite3'}, '/proc/nowhere'),
+    pytest.param({'ledger': '/proc/nowhere/l.sqlite3'}, '/proc/nowhere',
+                 marks=pytest.mark.slow),
 ])
 def test_a_scheduler_that_cannot_start_says_why_in_one_line(start, tmp_path, parameters, says):
     process = start(**parameters)
@@ -164,7 +165,8 @@ def test_a_scheduler_that_cannot_start_says_why_in_one_line(start, tmp_path, par
     assert len(lines) == 1 and says in lines[0]
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [
+    pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_it_ends_cleanly(console, start, number, tmp_path):
     process = start()
     console.ask()

@@ -65,7 +65,7 @@ class Fleet:
     now: int = START
 
     def __post_init__(self):
-        self.ledger = Ledger(self.path)
+        self.ledger = Ledger(self.path, is_durable=False)
         self.scheduler = Scheduler(self.space, self.settings, self.ledger, now_ns=self.now)
 
     def restart(self):
