@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +78,7 @@ class TaskCoverage:
         self._points: dict[int, Points] = {}
         self._environments: dict[int, str] = {}
         self._next_row = 0
+        self._unmeasured: set[int] = set()
         self._candidates = self.factors.sequence(0, self._first)
         self._all = Nearest(self._first)
         self._own: dict[str, Nearest] = {}
@@ -126,7 +128,7 @@ class TaskCoverage:
         The distance is infinite while nothing was collected. None where exclusions rule out every
         candidate.
         """
-        self._extend()
+        self._measure_all()
         squared = self._all.squared + ELSEWHERE
         if environment in self._own:
             squared = np.minimum(squared, self._own[environment].squared)
@@ -166,8 +168,21 @@ class TaskCoverage:
         self._next_row += 1
         self._points[row] = point
         self._environments[row] = scenario.environment
-        self._measure(row)
+        self._unmeasured.add(row)
         return row
+
+    def _measure_all(self) -> None:
+        """Measure what was added since the last look, against enough candidates."""
+        wanted = self._first
+        while self.factors.dimensions and wanted < 4 * len(self._points):
+            wanted *= 2
+        if wanted != len(self._candidates):
+            self._candidates = self.factors.sequence(0, wanted)
+            self._all, self._own, self._excluded = Nearest(wanted), {}, {}
+            self._unmeasured = set(self._points)
+        for row in sorted(self._unmeasured):
+            self._measure(row)
+        self._unmeasured.clear()
 
     def _measure(self, row: int) -> None:
         distances = self.factors.distances(self._candidates, self._points[row])
@@ -178,29 +193,21 @@ class TaskCoverage:
     def _remove(self, row: int) -> None:
         del self._points[row]
         environment = self._environments.pop(row)
+        if row in self._unmeasured:
+            self._unmeasured.discard(row)
+            return
         here = [r for r, e in self._environments.items() if e == environment]
         for nearest, left in ((self._all, list(self._points)), (self._own[environment], here)):
-            points = self._stacked(left)
-            nearest.remove(
-                row, np.array(left, dtype=np.int32),
-                lambda k, p=points: self.factors.distances(p, self._candidates[k]))  # type: ignore[misc]
+            nearest.remove(row, np.array(left, dtype=np.int32),
+                           partial(self._distances_from, self._stacked(left)))
+
+    def _distances_from(self, points: Points, candidate: int) -> Points:
+        return self.factors.distances(points, self._candidates[candidate])
 
     def _forget(self) -> None:
         """Forget the oldest where more was collected than it looks back on."""
         if len(self._collected) > MEMORY:
             self._remove(self._collected.pop(next(iter(self._collected))))
-
-    def _extend(self) -> None:
-        """Take as many candidates as what was collected asks for."""
-        wanted = self._first
-        while self.factors.dimensions and wanted < 4 * len(self._points):
-            wanted *= 2
-        if wanted == len(self._candidates):
-            return
-        self._candidates = self.factors.sequence(0, wanted)
-        self._all, self._own, self._excluded = Nearest(wanted), {}, {}
-        for row in self._points:
-            self._measure(row)
 
     def _is_excluded(self, environment: str) -> npt.NDArray[np.bool_]:
         if environment not in self._excluded:
