@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from typing import Protocol
 
+import torch
 from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor
@@ -45,6 +46,7 @@ class Source(Protocol):
 
 SOURCES: Registry[Source] = Registry('ensemble source', 'active_collection.ensemble_sources', {
     'mlp': 'active_collection.uncertainty.mlp:MlpSource',
+    'programs': 'active_collection.uncertainty.programs:ProgramSource',
 })
 
 
@@ -118,12 +120,28 @@ def load(path: Path) -> Ensemble:
     """
     description = read_description(path)
     members = SOURCES.get(description.source)().load(path, description)
+    _try_out(path, description, members)
     novelty = None
     if description.novelty:
         knn = validate(description.novelty, KnnDescription, where=f'{path / DESCRIPTION}: novelty')
         tensors = read_tensors(path / NOVELTY, {'reference': (None, None)})
         novelty = KnnNovelty(tensors['reference'], knn.scale, knn.neighbours)
     return Ensemble(description, members, novelty)
+
+
+def _try_out(path: Path, description: EnsembleDescription, members: Members) -> None:
+    """Refuse members that do not predict what they are described to, before they are needed."""
+    prediction = members.predict(torch.zeros(1, description.inputs))
+    expected = (description.members, 1, description.actions)
+    for name, found in (('mean', prediction.mean), ('variance', prediction.variance)):
+        if found is None:
+            continue
+        if tuple(found.shape) != expected:
+            raise UncertaintyError(f'{path}: predicted {name}',
+                                   found=f'shape {tuple(found.shape)}', expected=expected)
+        if not bool(torch.isfinite(found).all()):
+            raise UncertaintyError(f'{path}: predicted {name}', found='NaN or infinite values',
+                                   expected='finite numbers for an observation of zeros')
 
 
 def read_description(path: Path) -> EnsembleDescription:
