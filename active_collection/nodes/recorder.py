@@ -100,7 +100,7 @@ class RecorderNode(Node):
                 f'parameter data_directory: {self._settings.data_directory}',
                 found=str(error), expected='a directory that can be written') from error
         self._receiver = TopicReceiver(
-            self, self._recorder, settings=self._settings,
+            self, self._recorder.intake, settings=self._settings,
             selection=TopicSelection(self._settings, namespace=self.get_namespace(),
                                      resolve=self.resolve_topic_name),
             definitions=Definitions(prefixes))
@@ -156,8 +156,7 @@ class RecorderNode(Node):
     def _start(self, request: Any, response: Any) -> Any:
         try:
             asked = self._start_request(request)
-            is_open = request.episode_id and request.episode_id == self._recorder.open_episode_id
-            if not is_open:
+            if not self._recorder.open_episode_id:
                 asked = self._matched(asked)
             record = self._recorder.start(asked)
         except RefusedError as refusal:

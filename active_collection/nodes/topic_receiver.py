@@ -12,6 +12,7 @@ from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy
 from rclpy.qos import HistoryPolicy
@@ -20,7 +21,7 @@ from rclpy.qos import ReliabilityPolicy
 from rclpy.waitable import Waitable
 
 from active_collection.recording.definitions import Definitions
-from active_collection.recording.episode_recorder import EpisodeRecorder
+from active_collection.recording.intake import Intake
 from active_collection.recording.messages import Message
 from active_collection.recording.messages import Topic
 from active_collection.recording.qos import INFINITE_NS
@@ -29,6 +30,8 @@ from active_collection.recording.qos import read_overrides
 from active_collection.recording.qos import requests
 from active_collection.recording.settings import RecorderSettings
 from active_collection.recording.topics import TopicSelection
+
+InvalidHandle = rclpy_implementation.InvalidHandle
 
 #: Messages taken from one topic before the others have their turn.
 TURN = 1000
@@ -78,14 +81,14 @@ class TopicReceiver:
     """
     Keeps the subscriptions of a recorder as the publishers need them, and takes their messages.
 
-    One thread takes messages, as serialized bytes, and hands them to the recorder. `discover` may
+    One thread takes messages, as serialized bytes, and hands them to the intake. `discover` may
     be called from any other.
     """
 
-    def __init__(self, node: Node, recorder: EpisodeRecorder, *, settings: RecorderSettings,
+    def __init__(self, node: Node, intake: Intake, *, settings: RecorderSettings,
                  selection: TopicSelection, definitions: Definitions) -> None:
         self._node = node
-        self._recorder = recorder
+        self._intake = intake
         self._settings = settings
         self._selection = selection
         self._definitions = definitions
@@ -188,7 +191,7 @@ class TopicReceiver:
         self._adapt(name, recorded, offered)
         self._changed_at = time.monotonic()
         recorded.publishers, recorded.offered = publishers, offered
-        self._recorder.keep_latched(name, set(publishers))
+        self._intake.keep_latched(name, set(publishers))
 
     def _subscribable(self, name: str, type_name: str) -> _Recorded | None:
         package, _, kind = type_name.partition('/msg/')
@@ -200,7 +203,7 @@ class TopicReceiver:
             return None
 
     def _adapt(self, name: str, recorded: _Recorded, offered: tuple[Qos, ...]) -> None:
-        self._recorder.add_topic(Topic(name, self._definitions.get(recorded.type), offered))
+        self._intake.add_topic(Topic(name, self._definitions.get(recorded.type), offered))
         override = self._overrides.get(name)
         wanted = ((override,) if override is not None
                   else requests(offered, depth=self._settings.history_depth))
@@ -215,7 +218,7 @@ class TopicReceiver:
     def _subscribe(self, name: str, recorded: _Recorded, request: Qos) -> Any:
         def lost(event: Any) -> None:
             if not recorded.counts_itself:
-                self._recorder.count_lost(name, event.total_count_change)
+                self._intake.count_lost(name, event.total_count_change)
 
         return self._node.create_subscription(
             recorded.kind, name, _never, _profile(request), raw=True,
@@ -234,6 +237,8 @@ class TopicReceiver:
             for name, recorded, subscription in self._taking:
                 try:
                     self._take(name, recorded, subscription, now)
+                except InvalidHandle:
+                    continue  # replaced meanwhile; its successor is in the next pass
                 except Exception as error:  # one topic's trouble must not end the others
                     self._complain(name, f'{type(error).__name__}: {error}')
             with self._passed:
@@ -254,7 +259,7 @@ class TopicReceiver:
                 identity = publisher['data'] if publisher else b''
                 recorded.counts_itself = bool(sequence and identity)
                 receive_ns = now() if now is not None else info['received_timestamp']
-                self._recorder.receive(Message(
+                self._intake.receive(Message(
                     name, receive_ns or _ros_ns(self._node)(), info['source_timestamp'],
                     sequence, identity, data))
 

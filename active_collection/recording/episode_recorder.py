@@ -20,15 +20,12 @@ from active_collection.recording.closed_episodes import ClosedEpisodes
 from active_collection.recording.closed_episodes import check_id
 from active_collection.recording.disk import DiskGuard
 from active_collection.recording.episode_writer import EpisodeWriter
-from active_collection.recording.latched import LatchedMessages
+from active_collection.recording.intake import Intake
 from active_collection.recording.message_queue import MessageQueue
-from active_collection.recording.messages import Message
-from active_collection.recording.messages import Topic
 from active_collection.recording.metadata import planned
 from active_collection.recording.metadata import write_metadata
 from active_collection.recording.open_episode import OpenEpisode
 from active_collection.recording.open_episode import StartRequest
-from active_collection.recording.pre_roll import PreRoll
 from active_collection.recording.recorder_state import Environment
 from active_collection.recording.recorder_state import EpisodeEvent
 from active_collection.recording.recorder_state import Snapshot
@@ -36,7 +33,6 @@ from active_collection.recording.recorder_state import State
 from active_collection.recording.refusals import Reason
 from active_collection.recording.refusals import RefusedError
 from active_collection.recording.settings import RecorderSettings
-from active_collection.recording.statistics import Arrivals
 from active_collection.recording.store import EpisodeStore
 from active_collection.recording.store import OpenDirectory
 from active_collection.recording.store import size_of
@@ -49,9 +45,8 @@ class EpisodeRecorder:
     """
     Records at most one episode at a time.
 
-    `receive`, `count_lost` and `add_topic` belong to the receiving thread, which never waits for a
-    disk. Every other method may be called from any thread; those that open or close an episode
-    wait for each other.
+    Messages come in through `intake`. Every method may be called from any thread; those that open
+    or close an episode wait for each other.
 
     :param robot: its name, for the records
     :param publish: called with every episode that is started, closed or amended
@@ -66,17 +61,10 @@ class EpisodeRecorder:
         self._robot = robot
         self._publish = publish
         self._environment = environment or Environment()
+        self.intake = Intake(settings, now=self._environment.ros_ns)
         self._disk = DiskGuard(self._environment.disk, self.store.root,
                                reserve=settings.disk_reserve_bytes)
         self._commands = threading.RLock()
-        self._receiving = threading.Lock()
-        self._topics: dict[str, Topic] = {}
-        self._arrivals: dict[str, Arrivals] = {}
-        self._latched = LatchedMessages(
-            depth=settings.latched_depth, max_bytes=settings.latched_bytes)
-        self._pre_roll = PreRoll(
-            duration_s=settings.pre_roll_s, max_bytes=settings.pre_roll_bytes)
-        self._open: OpenEpisode | None = None
         self._closing: OpenEpisode | None = None
         self._failed: dict[str, EpisodeEvent] = {}
         self._problem = ''
@@ -85,47 +73,12 @@ class EpisodeRecorder:
     @property
     def open_episode_id(self) -> str:
         """Return the id of the open episode; empty where none is."""
-        episode = self._open
+        episode = self.intake.episode
         return episode.record.episode_id if episode else ''
-
-    def add_topic(self, topic: Topic) -> None:
-        """Record a topic from here on, or state anew what its publishers offer."""
-        with self._receiving:
-            self._topics[topic.name] = topic
-            self._arrivals.setdefault(topic.name, Arrivals())
-            if self._open is not None:
-                self._open.add_topic(topic)
-
-    def keep_latched(self, topic: str, publishers: set[bytes]) -> None:
-        """Forget latched messages of publishers that are gone from a topic that has others."""
-        with self._receiving:
-            self._latched.keep_only(topic, publishers)
-
-    def receive(self, message: Message) -> None:
-        """Take a message of a topic that was added."""
-        arrivals = self._arrivals[message.topic]
-        lost_before = arrivals.missing_before(message.publisher, message.sequence)
-        if lost_before is None:
-            return
-        receive_ns = arrivals.ordered(message.receive_ns, self._environment.ros_ns)
-        message = message._replace(receive_ns=receive_ns)
-        with self._receiving:
-            if self._topics[message.topic].is_latched:
-                self._latched.remember(message)
-            if self._open is not None:
-                self._open.receive(message, lost_before=lost_before)
-            else:
-                self._pre_roll.add(message, lost_before=lost_before)
-
-    def count_lost(self, topic: str, count: int) -> None:
-        """Count messages that the middleware reports as lost, where no sequence numbers do."""
-        with self._receiving:
-            if self._open is not None:
-                self._open.count_lost(topic, count)
 
     def summarise(self, summary: UncertaintySummary) -> None:
         """Keep the newest uncertainty summary of the open episode."""
-        episode = self._open
+        episode = self.intake.episode
         if episode is not None and summary.episode_id == episode.record.episode_id:
             episode.uncertainty = summary
 
@@ -136,8 +89,9 @@ class EpisodeRecorder:
         :raises RefusedError: where it cannot be started; nothing has changed
         """
         with self._commands:
-            if self._open is not None and request.episode_id == self.open_episode_id:
-                return self._open.record
+            episode = self.intake.episode
+            if episode is not None and request.episode_id == episode.record.episode_id:
+                return episode.record
             self._check_start(request)
             record = self._new_record(request)
             directory = self._create(record)
@@ -158,7 +112,7 @@ class EpisodeRecorder:
         :raises RefusedError: where the id is unknown
         """
         with self._commands:
-            if self._open is not None and self.open_episode_id == episode_id:
+            if self.intake.episode is not None and self.open_episode_id == episode_id:
                 return self._close(outcome, stop_reason, notes, timeout_s=FINISH_TIMEOUT_S)
             if episode_id in self._failed:
                 return self._failed[episode_id].record
@@ -177,7 +131,7 @@ class EpisodeRecorder:
         :raises RefusedError: where it is unknown, still open or cannot be written
         """
         with self._commands:
-            if self._open is not None and self.open_episode_id == episode_id:
+            if self.intake.episode is not None and self.open_episode_id == episode_id:
                 raise RefusedError(Reason.STILL_RECORDING, f'episode {episode_id}',
                                    found='still recording', expected='a closed episode')
             record, event = self._closed.amend(
@@ -198,7 +152,7 @@ class EpisodeRecorder:
     def tick(self) -> None:
         """Close the open episode where its time, its disk or its directory is at an end."""
         with self._commands:
-            episode = self._open
+            episode = self.intake.episode
             if episode is None:
                 self._problem = self._disk.problem()
                 return
@@ -215,13 +169,13 @@ class EpisodeRecorder:
         """Close the open episode as aborted, and start no other."""
         with self._commands:
             self._shut_down = True
-            if self._open is not None:
+            if self.intake.episode is not None:
                 self._close(Outcome.ABORTED, StopReason.RECORDER_SHUTDOWN, '',
                             timeout_s=self._settings.close_timeout_s)
 
     def snapshot(self) -> Snapshot:
         """Return what the recorder is doing at this instant."""
-        episode, state = self._open, State.RECORDING
+        episode, state = self.intake.episode, State.RECORDING
         if episode is None:
             episode, state = self._closing, State.CLOSING
         free = self._disk.free()
@@ -241,7 +195,7 @@ class EpisodeRecorder:
         if self._shut_down:
             raise RefusedError(Reason.UNAVAILABLE, where, found='the recorder shutting down',
                                expected='a running recorder')
-        if self._open is not None:
+        if self.intake.episode is not None:
             raise RefusedError(Reason.BUSY, where, found=f'{self.open_episode_id} open',
                                expected='no open episode')
         if request.episode_id:
@@ -298,28 +252,11 @@ class EpisodeRecorder:
         episode = OpenEpisode(
             record, directory=directory, writer=EpisodeWriter(bag, queue, monotonic=monotonic),
             started=monotonic(), limit_s=min(limit, settings.maximum_duration_s))
-        with self._receiving:
-            for topic in self._topics.values():
-                episode.add_topic(topic)
-            began_ns = record.started_ns
-            pre_roll = self._pre_roll.take(began_ns)
-            if pre_roll:
-                began_ns = pre_roll[0][0].receive_ns
-                episode.record = replace(record, started_ns=began_ns)
-            again = {(m.topic, m.publisher, m.sequence) for m, _ in pre_roll}
-            for message in self._latched.messages():
-                if (message.topic, message.publisher, message.sequence) not in again:
-                    episode.receive(message._replace(receive_ns=began_ns), lost_before=0)
-            for message, lost_before in pre_roll:
-                episode.receive(message, lost_before=lost_before)
-            self._open = episode
-        return episode.record
+        return self.intake.admit(episode)
 
     def _close(self, outcome: Outcome, stop_reason: StopReason, notes: str, *,
                timeout_s: float) -> EpisodeRecord:
-        with self._receiving:
-            episode, self._open = self._open, None
-            self._closing = episode
+        episode = self._closing = self.intake.shut()
         if episode is None:
             raise RuntimeError('no episode is open')
         finished_ns = self._environment.ros_ns()
@@ -329,7 +266,9 @@ class EpisodeRecorder:
         try:
             event = self._put_away(episode, ended, timeout_s)
         finally:
-            episode.directory.release()
+            # What a stuck disk still holds stays locked, so that no salvage meddles with it.
+            if not episode.writer.is_writing:
+                episode.directory.release()
             self._closing = None
         elapsed = self._environment.monotonic() - episode.started
         self._disk.learn(event.size, elapsed)

@@ -51,6 +51,11 @@ class EpisodeWriter:
         return self._queue.closed
 
     @property
+    def is_writing(self) -> bool:
+        """Tell whether the thread may still touch the bag."""
+        return self._thread.is_alive()
+
+    @property
     def fill(self) -> float:
         """Return the share of the queue in use, 0 to 1."""
         return self._queue.fill

@@ -61,13 +61,13 @@ class Bench:
     counts: dict[str, int] = field(default_factory=dict)
 
     def add_topic(self, name: str, *qos: Qos) -> None:
-        self.recorder.add_topic(Topic(name, STRING, qos or (Qos(),)))
+        self.recorder.intake.add_topic(Topic(name, STRING, qos or (Qos(),)))
 
     def send(self, topic: str, data: bytes = b'\0\1\0\0\2\0\0\0a\0', *, count: int = 1,
              publisher: bytes = b'p', sequence: int | None = None) -> None:
         for _ in range(count):
             self.counts[topic] = sequence or self.counts.get(topic, 0) + 1
-            self.recorder.receive(Message(
+            self.recorder.intake.receive(Message(
                 topic, self.clock.ns, self.clock.ns - 1000, self.counts[topic], publisher, data))
             self.clock.pass_s(0.001)
 

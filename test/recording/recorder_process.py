@@ -31,14 +31,14 @@ def main() -> None:
     recorder = EpisodeRecorder(
         RecorderSettings(**options['settings']), robot='robot', publish=events.append)
     recorder.store.prepare()
-    recorder.add_topic(Topic('/a', STRING, (Qos(),)))
+    recorder.intake.add_topic(Topic('/a', STRING, (Qos(),)))
     recorder.start(StartRequest(
         scenario=Scenario('t', 'e'), source=Source.SCRIPTED, episode_id='e1'))
     payload = bytes(options.get('bytes', 20_000))
     # The parent reads the counts from the pipe, which outlives this process.
     for count in range(1, options.get('messages', 10**9) + 1):
         now = time.time_ns()
-        recorder.receive(Message(
+        recorder.intake.receive(Message(
             '/a', now, now, count, b'p', count.to_bytes(8, 'little') + payload))
         os.write(1, b'%d %f\n' % (count, time.monotonic()))
         if count % 10 == 0:

@@ -89,9 +89,9 @@ def test_latched_messages_open_every_episode(bench):
 def test_latched_message_of_a_publisher_that_is_gone_yields_to_those_that_are_there(bench):
     bench.add_topic('/description', LATCHED)
     bench.send('/description', b'old', publisher=b'old')
-    bench.recorder.keep_latched('/description', set())
+    bench.recorder.intake.keep_latched('/description', set())
     bench.send('/description', b'new', publisher=b'new')
-    bench.recorder.keep_latched('/description', {b'new'})
+    bench.recorder.intake.keep_latched('/description', {b'new'})
     bench.start(episode_id='e1')
     bench.recorder.finish('e1', outcome=Outcome.SUCCESS)
     assert [raw for _, _, raw in messages_of(bench.last_path)] == [b'new']
@@ -301,7 +301,7 @@ def test_messages_that_were_held_back_keep_their_publishers_order(bench):
     began_ns = bench.clock.ns
     bench.clock.pass_s(10)
     for sequence, arrived in enumerate((0, 5, 1, 2, 9), 1):
-        bench.recorder.receive(Message(
+        bench.recorder.intake.receive(Message(
             '/a', began_ns + arrived * 10**9, began_ns, sequence, b'p', b'%d' % sequence))
     bench.recorder.finish('e1', outcome=Outcome.SUCCESS)
     assert [raw for _, _, raw in messages_of(bench.last_path)] == [b'1', b'2', b'3', b'4', b'5']

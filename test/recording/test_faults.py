@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import random
 import signal
 import subprocess
@@ -161,6 +162,27 @@ def test_of_two_that_start_the_same_episode_at_once_one_wins(make_bench):
     for thread in threads:
         thread.join()
     assert sorted(map(str, outcomes)) == sorted(map(str, ['started', *[Reason.DUPLICATE] * 7]))
+
+
+def test_disk_that_hangs_at_shutdown_leaves_a_locked_episode(make_bench, monkeypatch):
+    bench = make_bench(close_timeout_s=0.1)
+    bench.add_topic('/a')
+    bench.start(episode_id='e1')
+    hanging, goes_on, writev = threading.Event(), threading.Event(), os.writev
+
+    def hang(*arguments):
+        hanging.set()
+        goes_on.wait(30)
+        return writev(*arguments)
+
+    monkeypatch.setattr('active_collection.recording.mcap_file.os.writev', hang)
+    bench.send('/a', bytes(2_000_000))
+    assert hanging.wait(10)
+    bench.recorder.shut_down()
+    assert bench.events[-1].record.stop_reason is StopReason.WRITE_ERROR
+    assert 'still to be written' in bench.events[-1].record.notes
+    assert list(salvage_abandoned(bench.recorder.store, stop=threading.Event())) == []
+    goes_on.set()
 
 
 def test_interrupted_salvage_is_done_again(tmp_path):

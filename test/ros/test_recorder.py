@@ -245,7 +245,8 @@ def test_what_the_middleware_loses_is_counted(peer, recorder, tmp_path):
     assert topic.written == topic.received and answer.episode.has_losses == (topic.lost > 0)
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [
+    signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_closes_the_open_episode(peer, recorder, tmp_path, number):
     process = recorder()
     publisher = peer.create_publisher(String, 'text', qos.STATE)
