@@ -14,7 +14,7 @@ class SchedulerSettings(Model):
     """What the scheduler is told at its start; kept in the ledger with every start."""
 
     space: str = Field(default='', description='scenario space: path of a YAML file')
-    ledger: str = Field(default='~/active_collection/scheduler.sqlite3',
+    ledger: str = Field(default='~/active_collection/scheduler.sqlite3', validate_default=True,
                         description='ledger: path of an SQLite file, made where it is missing')
     seed: int = Field(default=0, ge=0, description='same seed, same history: same answers')
     rule: str = Field(default='hybrid', description='acquisition rule')
