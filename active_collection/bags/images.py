@@ -65,21 +65,26 @@ def to_rgb(message: Any, *, where: str, max_pixels: int = MAX_PIXELS) -> RGB:
     :return: uint8 of shape (height, width, 3); may share memory with the message
     :raises BagError: where size, step, encoding or content is wrong
     """
-    if hasattr(message, 'encoding'):
-        return _raw_to_rgb(message, where, max_pixels)
-    if hasattr(message, 'format'):
-        return _compressed_to_rgb(message, where, max_pixels)
+    try:
+        if hasattr(message, 'encoding'):
+            return _raw_to_rgb(message, where, max_pixels)
+        if hasattr(message, 'format'):
+            return _compressed_to_rgb(message, where, max_pixels)
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
+        # A bag brings its own definitions: its "Image" may have other fields than ours.
+        raise BagError(where, found=f'{type(error).__name__}: {error}',
+                       expected='an image message with the usual fields') from error
     raise BagError(where, found=type(message).__name__, expected='an image message')
 
 
 def stamp_ns(message: Any, receive_ns: int) -> int:
     """Return when a message says it was taken (ns); its receive time where it does not say."""
     stamp = getattr(getattr(message, 'header', None), 'stamp', None)
-    if stamp is None:
+    seconds, nanoseconds = getattr(stamp, 'sec', 0), getattr(stamp, 'nanosec', 0)
+    if not isinstance(seconds, int) or not isinstance(nanoseconds, int):
         return receive_ns
-    seconds = int(getattr(stamp, 'sec', 0))
-    nanoseconds = int(getattr(stamp, 'nanosec', 0))
-    return seconds * 10**9 + nanoseconds or receive_ns
+    taken = seconds * 10**9 + nanoseconds
+    return taken if 0 < taken < 1 << 63 else receive_ns
 
 
 def _raw_to_rgb(message: Any, where: str, max_pixels: int) -> RGB:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from active_collection.bags.images import stamp_ns
+from active_collection.errors import BagError
 
 ESTIMATE_TYPE = 'active_collection/msg/UncertaintyEstimate'
 FIELDS = ('epistemic', 'aleatoric', 'novelty')
@@ -26,12 +27,30 @@ class Estimates(NamedTuple):
     values: NDArray[np.float32]
 
 
-def collect(messages: Iterable[tuple[int, Any]]) -> Estimates:
-    """Return the estimates of (receive time in ns, decoded UncertaintyEstimate) pairs."""
-    rows = sorted((stamp_ns(message, receive_ns), *(float(getattr(message, f)) for f in FIELDS))
-                  for receive_ns, message in messages)
-    stamps = np.array([row[0] for row in rows], dtype=np.int64)
-    return Estimates(stamps, np.array([row[1:] for row in rows], np.float32).reshape(-1, 3))
+Row = tuple[int, float, float, float]
+
+
+def row(message: Any, receive_ns: int, where: str) -> Row:
+    """
+    Return the stamp (ns) and FIELDS of a decoded UncertaintyEstimate.
+
+    :param where: bag, topic and time, for messages
+    :raises BagError: where it lacks one of them
+    """
+    try:
+        return (stamp_ns(message, receive_ns), float(message.epistemic),
+                float(message.aleatoric), float(message.novelty))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BagError(where, found=f'{type(error).__name__}: {error}',
+                       expected=f'an estimate with {", ".join(FIELDS)}') from error
+
+
+def collect(rows: Iterable[Row]) -> Estimates:
+    """Return estimates, given in any order."""
+    rows = sorted(rows)
+    stamps = np.array([entry[0] for entry in rows], dtype=np.int64)
+    values = np.array([entry[1:] for entry in rows], np.float32).reshape(-1, len(FIELDS))
+    return Estimates(stamps, values)
 
 
 def nearest(estimates: Estimates, stamps: NDArray[np.int64],

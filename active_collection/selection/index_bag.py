@@ -87,13 +87,14 @@ def index_bag(path: Path, *, stored: str, key: str, sampling: Sampling,
             raise BagError(path, found=f'images on {", ".join(image_topics(bag))}',
                            expected=f'images on {", ".join(sampling.topics)}')
         fixed = {'bag': stored, 'bag_key': key, **record_columns(bag.episode)}
-        gathered: dict[str, list[tuple[int, Any]]] = {
+        gathered: dict[str, list[estimates.Row]] = {
             name: [] for name, info in bag.topics.items() if info.type == estimates.ESTIMATE_TYPE}
         pending: list[tuple[dict[str, Any], RGB]] = []
         for message in _wanted(bag, cameras, list(gathered), sampling.rate_hz):
             try:
                 if message.topic in gathered:
-                    gathered[message.topic].append((message.receive_ns, message.decode()))
+                    gathered[message.topic].append(estimates.row(
+                        message.decode(), message.receive_ns, f'{path}: {message.topic}'))
                 else:
                     pending.append(_frame(message, fixed, path, sampling.max_pixels))
             except ActiveCollectionError as error:
@@ -207,7 +208,7 @@ def _vectors(extractor: Extractor, images: list[RGB]) -> NDArray[np.float32]:
     return vectors
 
 
-def _join_estimates(units: BagUnits, gathered: Mapping[str, list[tuple[int, Any]]],
+def _join_estimates(units: BagUnits, gathered: Mapping[str, list[estimates.Row]],
                     tolerance_s: float) -> None:
     by_topic = {topic: estimates.collect(messages) for topic, messages in gathered.items()}
     for camera in {row['topic'] for row in units.rows}:

@@ -196,3 +196,11 @@ def test_the_stamp_is_the_headers_or_else_the_receive_time():
     assert stamp_ns(image(RGB, stamp_ns=5_000_000_001), 7) == 5_000_000_001
     assert stamp_ns(image(RGB, stamp_ns=0), 7) == 7
     assert stamp_ns(object(), 7) == 7
+
+
+def test_an_image_type_with_other_fields_is_refused():
+    strange = type('Image', (), {'encoding': 'rgb8', 'height': 3})()
+    with pytest.raises(BagError, match='usual fields'):
+        rgb_of(strange)
+    strange.header = type('Header', (), {'stamp': type('Time', (), {'sec': 'x'})()})()
+    assert stamp_ns(strange, 7) == 7
