@@ -69,7 +69,7 @@ class FactorSpace:
 
         :param unit: shape (n, d), each 0 to below 1
         """
-        points = unit.copy()
+        points = np.asfortranarray(unit.copy())  # distances go column by column
         for k, factor in enumerate(self._factors):
             if factor.values is not None:
                 points[:, k] = np.floor(unit[:, k] * len(factor.values))
@@ -99,9 +99,11 @@ class FactorSpace:
         :param points: shape (n, d)
         :param point: shape (d,)
         """
-        difference = points - point
-        squared = np.where(self.is_discrete, difference != 0, difference * difference)
-        return np.asarray(squared.sum(axis=1), dtype=np.float64)
+        total = np.zeros(len(points))
+        for k, is_discrete in enumerate(self.is_discrete):
+            difference = points[:, k] - point[k]
+            total += difference != 0 if is_discrete else difference * difference
+        return total
 
     def one_hot(self, points: Points) -> Points:
         """Return points of shape (n, d) with a label as 1 / sqrt(2) in a column of its own."""
