@@ -1,6 +1,8 @@
 """The errors that a user can cause. Each is one line: where, what was found, what was expected."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 LONGEST_VALUE = 200
 
 
@@ -26,6 +28,15 @@ class ActiveCollectionError(Exception):
         self.expected = shorten(str(expected))
         wanted = f', expected {self.expected}' if self.expected else ''
         super().__init__(f'{self.where}: found {self.found}{wanted}')
+
+    def __reduce__(self) -> tuple[Callable[..., ActiveCollectionError], tuple[object, ...]]:
+        return _made_again, (type(self), self.where, self.found, self.expected)
+
+
+def _made_again(kind: type[ActiveCollectionError], where: str, found: str,
+                expected: str) -> ActiveCollectionError:
+    """Return an error as it was in the process that it comes from."""
+    return kind(where, found=found, expected=expected)
 
 
 class ConfigError(ActiveCollectionError):

@@ -1,4 +1,6 @@
 """Safe names, whole files and finding implementations by name."""
+import pickle
+
 import pytest
 
 from active_collection.errors import ActiveCollectionError
@@ -29,6 +31,15 @@ def test_a_message_stays_one_short_line_whatever_was_found():
 
     assert '\n' not in message
     assert len(message) < 300
+
+
+def test_an_error_survives_the_way_between_processes():
+    error = ConfigError('a.yaml:3', found='x', expected='y')
+
+    again = pickle.loads(pickle.dumps(error))
+
+    assert type(again) is ConfigError
+    assert str(again) == str(error)
 
 
 def test_a_file_is_replaced_whole(tmp_path):

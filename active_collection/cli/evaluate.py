@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 if TYPE_CHECKING:
-    from active_collection.errors import ActiveCollectionError
     from active_collection.scenario import Scenario
 
 NAME = 'evaluate'
@@ -219,30 +218,15 @@ def _attempts(job: Job, scenarios: list[Scenario], processes: int) -> Iterator[A
         min(processes, len(scenarios)), mp_context=multiprocessing.get_context('spawn'),
         initializer=_start_worker, initargs=(job,))
     try:
-        futures: list[Future[Any]] = [pool.submit(_attempt, scenario) for scenario in scenarios]
+        futures: list[Future[Attempt]] = [
+            pool.submit(_attempt, scenario) for scenario in scenarios]
         for future in as_completed(futures):
-            attempt, error = future.result()
-            if error is not None:
-                raise error()
-            yield attempt
+            yield future.result()
     except BrokenProcessPool as error:
         raise SimulationError('evaluate', found='a worker process that died', expected='enough '
                               'memory; fewer --processes') from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-@dataclass(frozen=True)
-class _Portable:
-    """A user's error on its way out of a worker: errors with keyword arguments do not pickle."""
-
-    kind: type[ActiveCollectionError]
-    where: str
-    found: str
-    expected: str
-
-    def __call__(self) -> ActiveCollectionError:
-        return self.kind(self.where, found=self.found, expected=self.expected)
 
 
 #: What a worker process keeps from one episode to the next: its evaluator, or why there is none.
@@ -273,13 +257,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _attempt(scenario: Scenario) -> tuple[Attempt | None, _Portable | None]:
-    from active_collection.errors import ActiveCollectionError
-
-    try:
-        return _evaluate(scenario), None
-    except ActiveCollectionError as error:
-        return None, _Portable(type(error), error.where, error.found, error.expected)
+def _attempt(scenario: Scenario) -> Attempt:
+    return _evaluate(scenario)
 
 
 def _summary(attempts: list[Attempt]) -> dict[str, float]:
