@@ -48,6 +48,7 @@ class SchedulerNode(Node):
     """Services, topics and timers around a Scheduler. One thread."""
 
     def __init__(self) -> None:
+        self._ledger: Ledger | None = None
         super().__init__('scheduler', automatically_declare_parameters_from_overrides=True)
         settings = declare(self, SchedulerSettings)
         if not settings.space:
@@ -55,12 +56,8 @@ class SchedulerNode(Node):
                               expected='the path of a scenario space')
         self._space = load(settings.space, ScenarioSpace)
         self._ledger = Ledger(settings.ledger)
-        try:
-            self._scheduler = Scheduler(
-                self._space, settings, self._ledger, now_ns=self._now_ns())
-        except BaseException:
-            self._ledger.close()
-            raise
+        self._scheduler = Scheduler(
+            self._space, settings, self._ledger, now_ns=self._now_ns())
         self._followed: dict[str, Subscription] = {}
         self._unwritten: dict[str, EpisodeRecord] = {}
         self._published = -1
@@ -71,9 +68,12 @@ class SchedulerNode(Node):
         self._discover()
         self._publish()
 
-    def close(self) -> None:
-        """Close the ledger; the leases live on in it."""
-        self._ledger.close()
+    def destroy_node(self) -> None:
+        """Close the ledger once no callback runs any more; the leases live on in it."""
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+        super().destroy_node()
 
     def _serve(self) -> None:
         for kind, name, callback in (

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -274,8 +275,9 @@ class Ledger(LedgerReader):
                     (SNAPSHOTS_KEPT,))
             self._writer.execute('COMMIT')
         except sqlite3.Error as error:
-            if self._writer.in_transaction:
-                self._writer.execute('ROLLBACK')
+            with suppress(sqlite3.Error):
+                if self._writer.in_transaction:
+                    self._writer.execute('ROLLBACK')
             raise SchedulingError(
                 self.path, found=str(error), expected='a ledger that can be written') from error
 

@@ -204,12 +204,12 @@ class Scheduler:
         :param retry: whether the scenario may be assigned again
         """
         lease = self._books.leases.get(assignment_id)
-        if lease is None:
-            is_known = self._ledger.assigned(assignment_id) is not None
-            return Released.ENDED if is_known else Released.UNKNOWN_ASSIGNMENT
-        if lease.robot != robot:
+        if lease is not None and lease.robot != robot:
             return Released.NOT_HOLDER
         try:
+            if lease is None:
+                is_known = self._ledger.assigned(assignment_id) is not None
+                return Released.ENDED if is_known else Released.UNKNOWN_ASSIGNMENT
             self._end(lease, 'released', reason, retry=retry, now_ns=now_ns)
         except SchedulingError:
             return Released.UNAVAILABLE

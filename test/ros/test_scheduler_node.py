@@ -11,6 +11,7 @@ from active_collection.msg import Episode
 from active_collection.msg import RobotStatus
 from active_collection.msg import SchedulerState
 from active_collection.srv import ReleaseAssignment
+from active_collection.srv import RequestAssignment
 from active_collection.srv import SteerScenario
 from fleet_peers import SPACE
 from fleet_peers import Console
@@ -172,6 +173,25 @@ def test_it_ends_cleanly(console, start, number, tmp_path):
     console.ask()
 
     assert process.stop(number) == 0
+    assert 'Traceback' not in (tmp_path / 'scheduler.log').read_text()
+
+
+def test_it_ends_cleanly_under_load(console, start, tmp_path):
+    process = start()
+    console.ask()
+    client = console._by_name['request_assignment']
+    answered = []
+
+    def ask(number):
+        client.call_async(RequestAssignment.Request(
+            robot=f'arm{number}', collectors=['scripted'])).add_done_callback(
+                lambda future: (answered.append(future.result()), ask(number)))
+
+    for number in range(9):
+        ask(number)
+    until(lambda: len(answered) > 30)
+
+    assert process.stop(signal.SIGTERM) == 0
     assert 'Traceback' not in (tmp_path / 'scheduler.log').read_text()
 
 
