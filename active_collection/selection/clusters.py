@@ -47,9 +47,9 @@ def cluster(embeddings: Embeddings, count: int, rng: np.random.Generator) -> Clu
         labels = _nearest(chosen, centres)
         counts = np.bincount(labels, minlength=len(centres)).astype(np.float32)
         hit = counts > 0
-        sums = np.zeros_like(centres)
-        np.add.at(sums, labels, chosen)
-        means = sums[hit] / counts[hit, None]
+        order = np.argsort(labels, kind='stable')
+        starts = np.searchsorted(labels[order], np.flatnonzero(hit))
+        means = np.add.reduceat(chosen[order], starts, axis=0) / counts[hit, None]
         weights = weights + counts
         rate = (counts[hit] / weights[hit])[:, None]
         centres[hit] = centres[hit] + rate * (means - centres[hit])
