@@ -114,6 +114,8 @@ class BagWriter:
         :raises OSError: where the disk refuses
         """
         age = self._settings.durable_age_s / 2
+        if self._settings.sync == 'age':
+            self._file.sync_often(self._sync)
         if self._first_unsafe is None:
             return age
         due = self._first_unsafe + age - now

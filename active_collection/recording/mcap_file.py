@@ -24,6 +24,8 @@ from active_collection.recording.compression import compressor
 from active_collection.recording.definitions import Definition
 
 LIBRARY = 'active_collection'
+#: As much is forced to disk at a time, where messages come faster than they age (bytes).
+SYNC_BYTES = 16 * 1024 * 1024
 _NEVER = 2**64 - 1
 
 
@@ -74,7 +76,7 @@ class McapFile:
         self._channels: dict[int, Channel] = {}
         self._chunks: dict[str, _Chunk] = {}
         self._chunk_indexes: list[bytes] = []
-        self._unsynced = True
+        self._unsynced_from = 0
         self._end = 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o644)
@@ -189,9 +191,22 @@ class McapFile:
         :raises OSError: where the disk refuses, or has refused since the last call
         """
         self.close_chunks()
-        if self._unsynced:
+        if self._unsynced_from < self._end:
             background.request(self._descriptor)
-            self._unsynced = False
+            self._unsynced_from = self._end
+
+    def sync_often(self, background: BackgroundSync) -> None:
+        """
+        Have what is in whole chunks forced to disk where it has become much.
+
+        A file system that orders its journal behind the data holds writers up while it flushes
+        them; little at a time, they hardly wait.
+
+        :raises OSError: where the disk has refused since the last call
+        """
+        if self._end - self._unsynced_from >= SYNC_BYTES:
+            background.request(self._descriptor)
+            self._unsynced_from = self._end
 
     def finish(self, metadata: Mapping[str, Mapping[str, str]] | None = None) -> None:
         """
@@ -293,7 +308,6 @@ class McapFile:
         """Write all of the parts, or leave the file as it was."""
         views: list[Any] = [memoryview(part) for part in parts if part]
         written = 0
-        self._unsynced = True
         try:
             while views:
                 count = os.writev(self._descriptor, views)
