@@ -103,10 +103,10 @@ def _first_mistake(error: ValidationError, model: type[BaseModel], where: str,
     if mistake['type'] == 'extra_forbidden':
         known = _known_keys(model, location[:-1])
         near = difflib.get_close_matches(str(location[-1]), known, n=1)
-        hint = f'; did you mean {near[0]!r}?' if near else ''
-        expected = f'one of {", ".join(known)}{hint}' if known else 'no such key'
+        hint = f' (did you mean {near[0]!r}?)' if near else ''
+        expected = f'one of {", ".join(known)}' if known else 'no such key'
         return ConfigError(
-            f'{where}{line}: {key}', found='an unknown key', expected=expected + more)
+            f'{where}{line}: {key}', found=f'an unknown key{hint}', expected=expected + more)
     if mistake['type'] == 'missing':
         return ConfigError(f'{where}{line}: {key}', found='nothing', expected='this key' + more)
     message = mistake['msg'].removeprefix('Value error, ')

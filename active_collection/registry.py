@@ -18,7 +18,8 @@ def unknown(where: str, name: object, known: list[str]) -> ConfigError:
     """Return the error for a name that is not among the known ones, with the nearest one."""
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f' (did you mean {near[0]!r}?)' if near else ''
-    return ConfigError(where, found=repr(name), expected=f'one of {", ".join(known)}{hint}')
+    # The hint comes first: a long list of names is cut off.
+    return ConfigError(where, found=f'{name!r}{hint}', expected=f'one of {", ".join(known)}')
 
 
 class Registry(Generic[T]):
