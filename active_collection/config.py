@@ -13,6 +13,7 @@ from pydantic import ConfigDict
 from pydantic import ValidationError
 
 from active_collection.errors import ConfigError
+from active_collection.errors import shorten
 
 M = TypeVar('M', bound=BaseModel)
 Location = tuple[str | int, ...]
@@ -24,13 +25,30 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra='forbid', allow_inf_nan=False)
 
 
+#: Values in a file, each alias counted as what it stands for: beyond it, a few lines of aliases
+#: of aliases would fill the memory.
+MOST_VALUES = 1_000_000
+
+
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key given twice."""
+    """Safe YAML that refuses a key given twice, and gives every refusal its line."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            kind = node.tag.rpartition(':')[2]
+            raise yaml.constructor.ConstructorError(
+                None, None, f'no {kind}: {shorten(node.value)}',
+                node.start_mark) from error
 
 
 def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[str] = set()
     for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise yaml.constructor.ConstructorError(
+                None, None, 'a key that is no text', key.start_mark)
         if key.value in seen:
             raise yaml.constructor.ConstructorError(
                 None, None, f'key {key.value!r} given twice', key.start_mark)
@@ -65,8 +83,9 @@ def parse(text: str, model: type[M], *, where: str) -> M:
     :raises ConfigError: as `load` does
     """
     try:
-        root = yaml.compose(text, Loader=_Loader)
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+        root, data = _read(text)
+    except RecursionError as error:
+        raise ConfigError(where, found='values nested too deeply', expected='YAML') from error
     except yaml.YAMLError as error:
         mark = getattr(error, 'problem_mark', None)
         line = f':{mark.line + 1}' if mark else ''
@@ -78,6 +97,35 @@ def parse(text: str, model: type[M], *, where: str) -> M:
         return model.model_validate(data)
     except ValidationError as error:
         raise _first_mistake(error, model, where, root) from error
+
+
+def _read(text: str) -> tuple[yaml.Node | None, Any]:
+    """Return the nodes of YAML text, for their lines, and what they say."""
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None, None
+        if _values(root, {}) > MOST_VALUES:
+            raise yaml.constructor.ConstructorError(
+                None, None, f'more than {MOST_VALUES} values, aliases resolved', root.start_mark)
+        return root, loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many values a node has, those of an alias counted again; 1 in a cycle."""
+    if id(node) in known:
+        return known[id(node)]
+    known[id(node)] = 1
+    children: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        children = [value for _, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        children = node.value
+    known[id(node)] = 1 + sum(_values(child, known) for child in children)
+    return known[id(node)]
 
 
 def validate(data: Mapping[str, Any], model: type[M], *, where: str) -> M:

@@ -43,6 +43,10 @@ def test_a_good_file_becomes_a_frozen_model(tmp_path):
     ('disk:\n  reserve: 2\n', 1, ['data', 'found nothing']),
     ('data: /d\ndata: /e\n', 2, ['given twice']),
     ('data: [\n', 2, ['YAML']),
+    ('data: /d\n? [1, 2]\n: 3\n', 2, ['a key that is no text']),
+    ('data: /d\ndisk: 2020-13-45\n', 2, ['2020-13-45', 'timestamp']),
+    ('data: /d\ndisk: !!int x\n', 2, ['x', 'int']),
+    (f'data: /d\ndisk: {"9" * 5000}\n', 2, ['999', 'int']),
 ])
 def test_a_mistake_names_file_line_key_found_and_expected(text, line, words):
     with pytest.raises(ConfigError) as raised:
@@ -64,6 +68,28 @@ def test_a_file_that_is_no_mapping_is_refused(text):
 def test_yaml_that_would_run_code_is_refused():
     with pytest.raises(ConfigError):
         parse('data: !!python/object/apply:os.getcwd []\n', Settings, where='a.yaml')
+
+
+def test_aliases_of_aliases_are_refused_before_they_fill_the_memory():
+    lines = ['a: &a [x, x, x, x, x, x, x, x, x]']
+    for name, last in zip('bcdefghi', 'abcdefgh', strict=True):
+        lines.append(f'{name}: &{name} [{", ".join([f"*{last}"] * 9)}]')
+
+    with pytest.raises(ConfigError, match=r'a\.yaml:1: found more than 1000000 values'):
+        parse('\n'.join([*lines, 'data: *i']), Settings, where='a.yaml')
+
+
+def test_aliases_serve_to_say_a_thing_once():
+    settings = parse('data: /d\ndisk: &disk {reserve: 3}\ntopics: {a: *disk, b: {<<: *disk}}\n',
+                     Settings, where='a.yaml')
+
+    assert settings.topics == {'a': Disk(reserve=3), 'b': Disk(reserve=3)}
+
+
+@pytest.mark.parametrize('text', ['data: ' + '[' * 5000, 'data: ' + '{a: ' * 3000])
+def test_values_nested_too_deeply_are_refused(text):
+    with pytest.raises(ConfigError, match='nested too deeply'):
+        parse(text, Settings, where='a.yaml')
 
 
 def test_a_missing_file_is_named(tmp_path):
