@@ -41,6 +41,8 @@ from active_collection.uncertainty.ensemble_files import newest as newest_ensemb
 ROBOT_NODES = ('simulated_robot', 'recorder', 'uncertainty', 'agent')
 #: A demonstration takes seconds: a fleet that finishes none for this long is stuck (s).
 STALL_S = 120.0
+#: Control steps of an attempt, here and in the evaluation: twice what the slowest expert needs.
+MAXIMUM_STEPS = 200
 FREE_BYTES = 3 * 1024**3
 
 console = Console(stderr=True, highlight=False)
@@ -96,7 +98,9 @@ class Demo:
                 'seed': options.seed, 'rule': options.rule}))
             for robot in options.robot_names:
                 overrides: dict[str, dict[str, object]] = {
-                    'simulated_robot': {'rate_hz': options.rate, 'camera': options.camera},
+                    'simulated_robot': {
+                        'rate_hz': options.rate, 'camera': options.camera,
+                        'max_steps': MAXIMUM_STEPS},
                     'recorder': {'data_directory': self._data},
                     'uncertainty': {'ensembles': self._ensembles},
                     'agent': {},
@@ -165,6 +169,7 @@ class Demo:
         self._command(
             'evaluate', '--ensemble', newest, '--space', self._space,
             '--episodes', options.evaluations, '--seed', options.seed, '--round', number,
+            '--max-steps', MAXIMUM_STEPS,
             '--out', self._data / 'evaluations' / f'{newest.name}.json')
         fleet.load_ensemble(newest)
 

@@ -30,7 +30,7 @@ class DemoOptions(Model):
     evaluations: int = Field(
         default=5, ge=1, le=100, description='held-out configurations a task and round')
     frames: int = Field(default=48, ge=1, le=1000, description='frames to select for annotation')
-    rate: float = Field(default=50.0, ge=0, description='control steps a second; 0: no limit')
+    rate: float = Field(default=80.0, ge=0, description='control steps a second; 0: no limit')
     seed: int = Field(default=0, ge=0, description='seed of everything that is random')
     camera: bool = Field(default=True, description='render the cameras')
     rule: str = Field(default='hybrid', description='acquisition rule')
