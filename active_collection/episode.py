@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from active_collection.errors import ConfigError
+from active_collection.files import parse_json
 from active_collection.names import check_name
 from active_collection.scenario import Scenario
 
@@ -167,7 +168,7 @@ class EpisodeRecord:
         :raises ConfigError: where the text is not a record
         """
         try:
-            data = json.loads(text)
+            data = parse_json(text)
             if data['format'] != FORMAT:
                 raise ConfigError(f'{where}: format', found=data['format'], expected=FORMAT)
             stop_reason = data.get('stop_reason')

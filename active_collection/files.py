@@ -1,11 +1,14 @@
-"""Files that are either whole or not there: written beside, synced, renamed."""
+"""Files that are either whole or not there: written beside, synced, renamed; and JSON of them."""
 from __future__ import annotations
 
+import errno
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 def sync_directory(path: Path) -> None:
@@ -15,6 +18,28 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def parse_json(text: str) -> Any:
+    """
+    Return what JSON text says.
+
+    :raises ValueError: where it is no JSON, or nested too deeply
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError('values nested too deeply') from error
+
+
+def read_json(path: Path) -> Any:
+    """
+    Return what a JSON file says.
+
+    :raises OSError: where it cannot be read
+    :raises ValueError: where it is no JSON, or nested too deeply
+    """
+    return parse_json(path.read_text(encoding='utf-8'))
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
@@ -46,10 +71,15 @@ def whole_directory(path: Path) -> Iterator[Path]:
 
     :param path: the final directory; must not exist
     :raises FileExistsError: where it does
+    :raises OSError: where it cannot be made
     """
     if path.exists():
         raise FileExistsError(f'{path} exists')
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR),
+                                 str(path.parent)) from error
     partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()

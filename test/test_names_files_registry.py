@@ -5,6 +5,7 @@ import pytest
 
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import ConfigError
+from active_collection.files import read_json
 from active_collection.files import whole_directory
 from active_collection.files import write_whole
 from active_collection.names import check_name
@@ -40,6 +41,21 @@ def test_an_error_survives_the_way_between_processes():
 
     assert type(again) is ConfigError
     assert str(again) == str(error)
+
+
+def test_json_nested_too_deeply_is_a_value_error(tmp_path):
+    path = tmp_path / 'a.json'
+    path.write_text('[' * 100_000)
+
+    with pytest.raises(ValueError, match='too deeply'):
+        read_json(path)
+
+
+def test_a_directory_below_a_file_is_refused_as_such(tmp_path):
+    (tmp_path / 'file').write_text('')
+
+    with pytest.raises(NotADirectoryError, match='file'), whole_directory(tmp_path / 'file/new'):
+        pytest.fail('given a directory below a file')
 
 
 def test_a_file_is_replaced_whole(tmp_path):

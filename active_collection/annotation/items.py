@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from active_collection.errors import AnnotationError
+from active_collection.files import read_json
 from active_collection.files import write_whole
 
 ITEMS = 'items.json'
@@ -67,7 +68,7 @@ def read_items(directory: Path) -> tuple[list[Item], list[str]]:
     """
     path = directory / ITEMS
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = read_json(path)
         if content['format'] != FORMAT:
             raise ValueError(f'format {content["format"]}')
         items = [Item(**item) for item in content['items']]

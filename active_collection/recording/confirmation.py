@@ -8,6 +8,7 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from active_collection.files import read_json
 from active_collection.files import write_whole
 
 DIRECTORY = 'synced'
@@ -76,7 +77,7 @@ def read(data: Path, episode_id: str) -> Confirmation | None:
     :param data: the data directory
     """
     try:
-        content = json.loads((data / DIRECTORY / f'{episode_id}.json').read_text())
+        content = read_json(data / DIRECTORY / f'{episode_id}.json')
         files = {str(name): FileState(**state) for name, state in content['files'].items()}
         return Confirmation(str(content['target']), files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -14,6 +14,7 @@ from typing import Any
 
 from active_collection.episode import Outcome
 from active_collection.errors import SchedulingError
+from active_collection.files import parse_json
 from active_collection.scenario import Scenario
 from active_collection.scheduling.books import is_covering
 from active_collection.scheduling.events import Assigned
@@ -128,7 +129,7 @@ class LedgerReader:
                           'ORDER BY sequence DESC LIMIT 1', (limit,))
         for sequence, text in rows:
             try:
-                return int(sequence), json.loads(text)
+                return int(sequence), parse_json(text)
             except ValueError as error:
                 raise self._damaged(f'snapshot {sequence}: {error}') from error
         return None

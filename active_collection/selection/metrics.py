@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from active_collection.errors import SelectionError
+from active_collection.files import read_json
 from active_collection.files import write_whole
 from active_collection.selection import head as heads
 from active_collection.selection.pool import Pool
@@ -102,7 +103,7 @@ def read(directory: Path) -> Metrics:
     """
     path = directory / FILE
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+        values: dict[str, Any] = read_json(path)
         known: dict[str, Any] = {k: math.nan if v is None else v for k, v in values.items()}
         return Metrics(**known)
     except (OSError, ValueError, TypeError, AttributeError) as error:

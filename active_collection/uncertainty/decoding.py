@@ -26,6 +26,7 @@ from active_collection.bags.reader import Bag
 from active_collection.bags.reader import open_bag
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import UncertaintyError
+from active_collection.files import parse_json
 from active_collection.files import write_whole
 from active_collection.uncertainty.dataset import Dataset
 from active_collection.uncertainty.dataset import DecodedEpisode
@@ -177,7 +178,7 @@ def _cached(path: Path, spec: ObservationSpec,
                 episode = DecodedEpisode(
                     about['episode_id'], about['task'], opened.get_tensor('observations'),
                     opened.get_tensor('actions'))
-                return episode, json.loads(about['sizes'])
+                return episode, parse_json(about['sizes'])
         except (SafetensorError, OSError, KeyError, ValueError):
             file.unlink(missing_ok=True)
     episode, sizes = decode_episode(path, spec)

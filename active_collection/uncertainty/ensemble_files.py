@@ -1,7 +1,6 @@
 """Ensembles on disk: <data>/ensembles/<id>/ with description.json and safetensors."""
 from __future__ import annotations
 
-import json
 import math
 import secrets
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from torch import Tensor
 from active_collection.config import Model
 from active_collection.config import validate
 from active_collection.errors import UncertaintyError
+from active_collection.files import read_json
 from active_collection.files import whole_directory
 from active_collection.names import check_name
 from active_collection.names import is_safe_name
@@ -152,7 +152,7 @@ def read_description(path: Path) -> EnsembleDescription:
     """
     file = path / DESCRIPTION
     try:
-        data: Any = json.loads(file.read_text(encoding='utf-8'))
+        data: Any = read_json(file)
     except (OSError, ValueError) as error:
         raise UncertaintyError(file, found=str(error),
                                expected='the description of an ensemble') from error

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from active_collection.files import read_json
 from active_collection.files import write_whole
 
 
@@ -29,7 +30,7 @@ def read_recent(path: Path, ensemble_id: str) -> tuple[float, ...]:
     starts from the ensemble's own reference.
     """
     try:
-        data = json.loads(path.read_text(encoding='utf-8'))
+        data = read_json(path)
         if data['ensemble_id'] != ensemble_id:
             return ()
         values = tuple(float(value) for value in data['epistemic'])
