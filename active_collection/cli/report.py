@@ -159,7 +159,7 @@ def _open_pool(arguments: argparse.Namespace, opened: Round | None, missing: dic
 def _round_directory(arguments: argparse.Namespace) -> Path:
     """Return the directory of the round that was asked for."""
     given: str = arguments.round
-    if not given.isdigit():
+    if not given.isdecimal():
         return Path(given)
     if arguments.data is not None:
         return Path(arguments.data, 'rounds', given)

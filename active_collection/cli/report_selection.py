@@ -30,7 +30,7 @@ def newest_round(data: Path) -> Path | None:
     from active_collection.selection.rounds import SELECTION
 
     found = [path.parent for path in data.glob(f'rounds/*/{SELECTION}')
-             if path.parent.name.isdigit()]
+             if path.parent.name.isdecimal()]
     return max(found, key=lambda path: int(path.name), default=None)
 
 
@@ -52,7 +52,7 @@ def read_selection(opened: Round, pool: Pool | None) -> report.Selection:
     manifest, name = opened.manifest, opened.directory.resolve().name
     seed = manifest.get('seed')
     return Selection(
-        int(name) if name.isdigit() else 0, str(manifest.get('strategy', '')), picks,
+        int(name) if name.isdecimal() else 0, str(manifest.get('strategy', '')), picks,
         seed if isinstance(seed, int) else None, _made_ns(manifest), _counts(manifest))
 
 
@@ -145,7 +145,9 @@ def _units(pool: Pool, unit_ids: Iterable[str]) -> dict[str, report.Unit]:
 
 def _at(pool: Pool, rows: list[int]) -> list[report.Unit]:
     """Return the units of some rows of the index."""
-    return [_unit(row) for row in pool.units.take(rows).to_pylist()]
+    import pyarrow as pa
+
+    return [_unit(row) for row in pool.units.take(pa.array(rows, pa.int64())).to_pylist()]
 
 
 def _unit(row: Mapping[str, Any]) -> report.Unit:

@@ -15,6 +15,9 @@ from active_collection.selection.units import Indices
 from active_collection.selection.units import Scores
 from active_collection.selection.units import Units
 
+#: A longer gap (s) is one pick a recording all the same, and would not fit a number of ns.
+LONGEST_GAP_S = 1e9
+
 
 @dataclass(frozen=True)
 class Pick:
@@ -67,7 +70,7 @@ class Batch:
         self._available = candidates.copy()
         self._units = units
         self._hashes = hashes
-        self._gap_ns = math.ceil(self._limits.gap_s * 1e9)
+        self._gap_ns = math.ceil(min(self._limits.gap_s, LONGEST_GAP_S) * 1e9)
         self._order = np.lexsort((units.stamps, units.recordings)) if self._gap_ns else None
         self._recordings = units.recordings[self._order] if self._order is not None else None
         self._used: dict[str, dict[int, int]] = {}

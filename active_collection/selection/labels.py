@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from active_collection.errors import SelectionError
 from active_collection.files import sync_directory
+from active_collection.selection.tables import read_table
 
 DIRECTORY = 'labels'
 
@@ -66,11 +67,8 @@ def read(path: Path) -> list[dict[str, Any]]:
 
     :raises SelectionError: where the file cannot be read
     """
-    try:
-        return list(pq.read_table(path, schema=SCHEMA).to_pylist())
-    except (OSError, pa.ArrowException) as error:
-        raise SelectionError(path, found=f'{type(error).__name__}: {error}',
-                             expected='labels that `round ingest` wrote') from error
+    return list(read_table(
+        path, SCHEMA, expected='labels that `round ingest` wrote').to_pylist())
 
 
 def newest(round_directory: Path) -> list[dict[str, Any]]:

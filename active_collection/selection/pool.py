@@ -1,7 +1,6 @@
 """The pool on disk: a Parquet row a frame, and memory-mapped embeddings."""
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -17,6 +15,8 @@ from active_collection.config import Model
 from active_collection.config import validate
 from active_collection.errors import ConfigError
 from active_collection.errors import SelectionError
+from active_collection.files import read_json
+from active_collection.selection.tables import read_table
 
 INDEX = 'index.parquet'
 EMBEDDINGS = 'embeddings.npy'
@@ -89,24 +89,25 @@ class Pool:
         """
         directory = Path(directory)
         description = read_description(directory)
-        path = directory / INDEX
+        expected = 'a pool (`active-collection index` makes one)'
+        units = read_table(directory / INDEX, SCHEMA, expected=expected)
+        path = directory / EMBEDDINGS
         try:
-            units = pq.read_table(path)
-            embeddings = np.load(directory / EMBEDDINGS, mmap_mode='r', allow_pickle=False)
-        except (OSError, ValueError, EOFError, pa.ArrowException) as error:
+            embeddings = np.load(path, mmap_mode='r', allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
             raise SelectionError(path, found=f'{type(error).__name__}: {error}',
-                                 expected='a pool (`active-collection index` makes one)'
-                                 ) from error
-        missing = [name for name in SCHEMA.names if name not in units.column_names]
-        if missing:
-            raise SelectionError(path, found=f'no column {", ".join(missing)}',
-                                 expected=f'columns {", ".join(SCHEMA.names)}')
-        shape = (len(embeddings), description.dimension)
-        last = int(np.max(units['embedding_row'].to_numpy(), initial=-1))
-        if embeddings.shape != shape or last >= len(embeddings):
+                                 expected=expected) from error
+        rows = units['embedding_row'].to_numpy()
+        first, last = (int(rows.min()), int(rows.max())) if len(rows) else (0, -1)
+        if (embeddings.shape != (len(embeddings), description.dimension)
+                or last >= len(embeddings) or embeddings.dtype != description.dtype):
             raise SelectionError(
-                directory / EMBEDDINGS, found=f'shape {embeddings.shape}',
-                expected=f'at least {last + 1} rows of {description.dimension}')
+                path, found=f'{embeddings.dtype} of shape {embeddings.shape}',
+                expected=f'{description.dtype}, at least {last + 1} rows of '
+                f'{description.dimension}')
+        if first < 0:
+            raise SelectionError(f'{directory / INDEX}: column embedding_row', found=first,
+                                 expected='at least 0')
         return cls(directory, description, units, embeddings)
 
     def __len__(self) -> int:
@@ -149,8 +150,10 @@ def read_description(directory: Path) -> Description:
     """
     path = directory / DESCRIPTION
     try:
-        return validate(json.loads(path.read_text(encoding='utf-8')), Description,
+        return validate(read_json(path), Description,
                         where=str(path))
-    except (OSError, ValueError, TypeError, ConfigError) as error:
+    except ConfigError as error:
+        raise SelectionError(error.where, found=error.found, expected=error.expected) from error
+    except (OSError, ValueError, TypeError) as error:
         raise SelectionError(path, found=str(error),
                              expected='a pool (`active-collection index` makes one)') from error

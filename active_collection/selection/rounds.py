@@ -15,10 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from active_collection.errors import SelectionError
+from active_collection.files import read_json
 from active_collection.files import whole_directory
+from active_collection.names import check_name
 from active_collection.selection.pool import Pool
 from active_collection.selection.select import Query
 from active_collection.selection.select import Selection
+from active_collection.selection.tables import read_table
 
 SELECTION = 'selection.parquet'
 MANIFEST = 'manifest.json'
@@ -54,21 +57,25 @@ class Round:
         Open what `active-collection select` wrote.
 
         :raises SelectionError: where a file is missing, corrupt or of another format
+        :raises InvalidNameError: where the id of a pick would be no file name
         """
         directory = Path(directory)
         path = directory / MANIFEST
         expected = 'a round (`active-collection select` makes one)'
         try:
-            manifest = json.loads(path.read_text(encoding='utf-8'))
-            picks = pq.read_table(directory / SELECTION)
-        except (OSError, ValueError, pa.ArrowException) as error:
+            manifest = read_json(path)
+        except (OSError, ValueError) as error:
             raise SelectionError(path, found=f'{type(error).__name__}: {error}',
                                  expected=expected) from error
         if not isinstance(manifest, dict) or manifest.get('format') != FORMAT:
             raise SelectionError(path, found='another format', expected=expected)
-        if not set(SCHEMA.names) <= set(picks.column_names):
-            raise SelectionError(directory / SELECTION, found=f'columns {picks.column_names}',
-                                 expected=f'columns {SCHEMA.names}')
+        for key in ('pool', 'strategy'):
+            value = manifest.get(key)
+            if not isinstance(value, str) or '\0' in value:
+                raise SelectionError(f'{path}: {key}', found=repr(value), expected='text')
+        picks = read_table(directory / SELECTION, SCHEMA, expected=expected)
+        for unit in picks['unit_id'].to_pylist():
+            check_name(unit, f'{directory / SELECTION}: unit_id')
         return cls(directory, manifest, picks)
 
     @property

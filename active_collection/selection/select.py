@@ -92,8 +92,9 @@ def select(pool: Pool, query: Query) -> Selection:
     units = with_head(units_of(pool, labelled), query, numbers)
     exposure = pool.numbers('exposure')
     lit = (exposure >= query.darkest) & (exposure <= 1.0 - query.darkest)
-    batch = Batch(units, query.count, candidates=lit & ~labelled & ~exclude, limits=query.limits,
-                  hashes=pool.numbers('hash'))
+    # Strategies make room for all that is asked for: no more than there is.
+    batch = Batch(units, min(query.count, len(pool)), candidates=lit & ~labelled & ~exclude,
+                  limits=query.limits, hashes=pool.numbers('hash'))
     for number in np.flatnonzero(labelled):
         batch.keep_away_from(int(number))
     _take_included(batch, query.include, numbers)

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from dataclasses import replace
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bag_factory import START_NS
@@ -15,6 +18,7 @@ from active_collection.bags.find import find_bags
 from active_collection.cli import select as command
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import ConfigError
+from active_collection.errors import InvalidNameError
 from active_collection.errors import SelectionError
 from active_collection.selection.batch import Limits
 from active_collection.selection.index import IndexSettings
@@ -26,6 +30,7 @@ from active_collection.selection.rounds import chosen_before
 from active_collection.selection.rounds import write_round
 from active_collection.selection.select import Query
 from active_collection.selection.select import select
+from active_collection.selection.strategies import STRATEGIES
 
 
 @pytest.fixture(scope='module')
@@ -96,6 +101,10 @@ def test_a_round_is_never_written_twice(pool, tmp_path):
     lambda r: (r / 'manifest.json').unlink(),
     lambda r: (r / 'manifest.json').write_text('[]'),
     lambda r: (r / 'manifest.json').write_text('{"format": 9}'),
+    lambda r: (r / 'manifest.json').write_text('{"format": 1, "strategy": "hybrid"}'),
+    lambda r: (r / 'manifest.json').write_text('{"format": 1, "pool": "../pool"}'),
+    lambda r: (r / 'manifest.json').write_text('{"format": 1, "strategy": "", "pool": "\\u0000"}'),
+    lambda r: (r / 'manifest.json').write_text('[' * 100_000),
     lambda r: (r / 'selection.parquet').write_bytes(b'PAR1' * 9),
     lambda r: pq.write_table(pq.read_table(r / 'selection.parquet').drop_columns(['bag']),
                              r / 'selection.parquet')])
@@ -105,6 +114,49 @@ def test_a_damaged_round_is_an_error_of_one_line(pool, tmp_path, damage):
     with pytest.raises(SelectionError) as caught:
         Round.open(tmp_path / 'r')
     assert '\n' not in str(caught.value)
+
+
+def test_an_id_that_would_leave_the_directory_is_refused(pool, tmp_path):
+    query = Query(2)
+    made = write_round(tmp_path / 'r', pool, query, select(pool, query))
+    path = made.directory / 'selection.parquet'
+    pq.write_table(replaced(made.picks, 'unit_id', pa.array(['../../evil'] * 2)), path)
+
+    with pytest.raises(InvalidNameError, match='unit_id'):
+        Round.open(made.directory)
+
+
+@pytest.mark.parametrize('column', ['unit_id', 'bag', 'stamp_ns', 'hash', 'epistemic',
+                                    'embedding_row'])
+@pytest.mark.parametrize('values', [[None], [[1]]], ids=['empty', 'lists'])
+def test_columns_of_another_type_are_an_error_that_names_them(pool, tmp_path, column, values):
+    copied = tmp_path / 'pool'
+    shutil.copytree(pool.directory, copied)
+    strange = pa.array(values * len(pool))
+    pq.write_table(replaced(pool.units, column, strange), copied / 'index.parquet')
+
+    if column == 'epistemic' and values == [None]:
+        assert np.isnan(Pool.open(copied).numbers('epistemic')).all()
+    else:
+        with pytest.raises(SelectionError, match=rf'index\.parquet: column {column}'):
+            Pool.open(copied)
+
+
+@pytest.mark.parametrize('damage', [
+    lambda p: np.save(p / 'embeddings.npy', np.load(p / 'embeddings.npy')[:3]),
+    lambda p: np.save(p / 'embeddings.npy', np.load(p / 'embeddings.npy').astype(complex)),
+    lambda p: (p / 'embeddings.npy').write_bytes(b''),
+    lambda p: (p / 'embeddings.npy').unlink()])
+def test_damaged_embeddings_are_an_error_that_names_them(pool, tmp_path, damage):
+    shutil.copytree(pool.directory, tmp_path / 'pool')
+    damage(tmp_path / 'pool')
+
+    with pytest.raises(SelectionError, match=r'^\S*embeddings\.npy: found'):
+        Pool.open(tmp_path / 'pool')
+
+
+def replaced(table, column, values):
+    return table.set_column(table.column_names.index(column), column, values)
 
 
 def run(*arguments: object) -> int:
@@ -123,6 +175,22 @@ def test_the_command_selects_and_says_what_it_did(pool, tmp_path, capsys):
     first, second = (set(Round.open(tmp_path / n).picks['unit_id'].to_pylist()) for n in '12')
     assert not first & second
     assert json.loads((tmp_path / '2' / 'manifest.json').read_text())['labelled'] == 4
+
+
+@pytest.mark.parametrize('strategy', STRATEGIES.names())
+@pytest.mark.parametrize(('count', 'gap', 'expected'), [(10**12, 0.0, 40), (50, 1e300, 4)])
+def test_numbers_beyond_the_pool_give_what_there_is(pool, strategy, count, gap, expected):
+    names = pool.texts('unit_id')
+    query = Query(count, strategy, limits=Limits(gap_s=gap),
+                  labels={names[0]: 'a', names[1]: 'b', names[2]: 'a', names[3]: 'b'})
+
+    try:
+        chosen = select(pool, query)
+    except SelectionError:
+        pytest.skip('needs uncertainties, which these bags lack')
+
+    assert len(chosen.picks) <= expected
+    assert gap or len(chosen.picks) > expected / 2
 
 
 @pytest.mark.parametrize('extra', [
