@@ -47,25 +47,49 @@ def read_record(bag: Path | str) -> EpisodeRecord | None:
             return None
     custom = information.get('custom_data') or {}
     text = custom.get(CUSTOM_DATA_KEY) if isinstance(custom, dict) else None
-    return EpisodeRecord.from_json(str(text), where=str(path)) if text is not None else None
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise BagError(f'{path}: {CUSTOM_DATA_KEY}', found=type(text).__name__, expected='text')
+    return EpisodeRecord.from_json(text, where=str(path))
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """
     Return what stands under rosbag2_bagfile_information in a metadata.yaml.
 
-    :raises BagError: where the file cannot be read or is not rosbag2 metadata
+    :raises BagError: where the file cannot be read or is not rosbag2 metadata, or files, topics
+        and counts are not what rosbag2 writes
     """
     expected = 'rosbag2 metadata (rosbag2_bagfile_information)'
     try:
         data = yaml.load(path.read_text(encoding='utf-8'), Loader=_Loader)  # noqa: S506 - safe
     except (OSError, UnicodeDecodeError) as error:
         raise BagError(path, found=str(error), expected='a readable file') from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, AttributeError,
+            KeyError) as error:  # the last four come of values that are not what their tag says
         raise BagError(path, found=str(error), expected='YAML') from error
     if not isinstance(data, dict):
         raise BagError(path, found=f'{type(data).__name__}', expected=expected)
     information = data.get('rosbag2_bagfile_information')
     if not isinstance(information, dict):
-        raise BagError(path, found=f'keys {", ".join(map(str, data))}', expected=expected)
+        raise BagError(path, found='no such mapping', expected=expected)
+    for key, kind in (('relative_file_paths', str), ('topics_with_message_count', dict),
+                      ('files', dict)):
+        entries = information.get(key)
+        if entries is None:
+            continue
+        if not (isinstance(entries, list) and all(isinstance(entry, kind) for entry in entries)):
+            raise BagError(f'{path}: {key}', found=type(entries).__name__,
+                           expected=f'a list of {kind.__name__}')
+        if key == 'topics_with_message_count' and not all(map(_is_topic, entries)):
+            raise BagError(f'{path}: {key}', found='another form', expected='for each topic '
+                           'message_count and, in topic_metadata, name and type')
     return information
+
+
+def _is_topic(entry: dict[str, Any]) -> bool:
+    """Tell whether an entry of topics_with_message_count has what readers rely on."""
+    about, count = entry.get('topic_metadata'), entry.get('message_count')
+    return (isinstance(about, dict) and isinstance(about.get('name'), str)
+            and isinstance(about.get('type'), str) and isinstance(count, int) and count >= 0)

@@ -14,6 +14,7 @@ from rosbags.rosbag1 import Reader as Reader1
 from rosbags.rosbag2 import Reader as Reader2
 
 from active_collection.bags.episodes import METADATA
+from active_collection.bags.episodes import read_metadata
 from active_collection.bags.episodes import read_record
 from active_collection.bags.find import SUFFIXES
 from active_collection.bags.message_types import Decoder
@@ -169,6 +170,7 @@ class Bag:
             if not (self.path / METADATA).is_file():
                 raise BagError(self.path, found=f'a directory without {METADATA}',
                                expected=expected)
+            read_metadata(self.path / METADATA)  # the reader takes any content for good
         elif self.path.suffix not in SUFFIXES:
             raise BagError(self.path, found=f'suffix {self.path.suffix!r}', expected=expected)
         elif self.path.stat().st_size == 0:

@@ -116,8 +116,8 @@ def replace_record(directory: Path, record: EpisodeRecord) -> None:
 
 
 def files_of(bag_information: dict[str, Any]) -> Sequence[str]:
-    """Return the file names that metadata.yaml lists."""
-    return [str(name) for name in bag_information.get('relative_file_paths') or ()]
+    """Return the file names that metadata.yaml lists; as rosbag2, without their directories."""
+    return [Path(name).name for name in bag_information.get('relative_file_paths') or ()]
 
 
 def _topic(summary: TopicSummary) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from bag_factory import write_bag
 
 from active_collection.bags.episodes import find_episodes
 from active_collection.bags.episodes import read_record
+from active_collection.bags.reader import open_bag
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import Source
 from active_collection.errors import ActiveCollectionError
+from active_collection.errors import BagError
 from active_collection.scenario import Scenario
 
 
@@ -42,6 +44,28 @@ def test_broken_metadata_is_an_error_that_names_it(tmp_path, text):
     (tmp_path / 'metadata.yaml').write_text(text)
     with pytest.raises(ActiveCollectionError, match=r'metadata\.yaml'):
         read_record(tmp_path)
+
+
+@pytest.mark.parametrize(('key', 'value'), [
+    ('relative_file_paths', 'e.mcap'), ('relative_file_paths', [3]), ('files', 'x'),
+    ('topics_with_message_count', [None]), ('topics_with_message_count', [{}]),
+    ('topics_with_message_count', [{'topic_metadata': {'name': [], 'type': 'x'},
+                                    'message_count': 1}]),
+    ('topics_with_message_count', [{'topic_metadata': {'name': '/a', 'type': 'x'},
+                                    'message_count': 'many'}]),
+    ('custom_data', {'active_collection.episode': [1]})])
+def test_metadata_of_another_form_is_an_error_that_names_it(tmp_path, key, value):
+    path = write_bag(tmp_path / 'e', camera(1), record=record('e'))
+    metadata = path / 'metadata.yaml'
+    data = yaml.safe_load(metadata.read_text())
+    data['rosbag2_bagfile_information'][key] = value
+    metadata.write_text(yaml.safe_dump(data))
+
+    with pytest.raises(BagError, match=r'metadata\.yaml: \S+: found '):
+        read_record(path)
+    if key != 'custom_data':
+        with pytest.raises(BagError, match=rf'metadata\.yaml: {key}'):
+            open_bag(path)
 
 
 def test_strange_custom_data_is_no_record(tmp_path):
