@@ -123,3 +123,12 @@ def test_an_unknown_name_is_refused_with_the_nearest():
 
     with pytest.raises(ConfigError, match=r"thing: found 'kcenter'.*did you mean 'k_center'"):
         registry.get('kcenter')
+
+
+def test_a_refused_write_names_the_file_that_was_asked_for(tmp_path):
+    path = tmp_path / 'none' / 'a.txt'
+
+    with pytest.raises(FileNotFoundError) as raised:
+        write_whole(path, 'one')
+
+    assert raised.value.filename == str(path)

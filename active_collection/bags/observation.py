@@ -124,8 +124,8 @@ class ObservationSpec(Model):
 
     format: Literal[1]
     reference: str = Field(min_length=1)
-    tolerance_s: float = Field(default=0.1, ge=0)
-    wait_s: float = Field(default=0.05, ge=0)
+    tolerance_s: float = Field(default=0.1, ge=0, le=1e6)
+    wait_s: float = Field(default=0.05, ge=0, le=1e6)
     rate_hz: float = Field(default=0.0, ge=0)
     observation: tuple[ObservationItem, ...] = Field(min_length=1)
     action: ActionItem

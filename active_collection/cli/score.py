@@ -42,14 +42,19 @@ def run(arguments: argparse.Namespace) -> int:
     from active_collection.errors import ActiveCollectionError
     from active_collection.errors import ConfigError
     from active_collection.errors import UncertaintyError
+    from active_collection.selection.pool import Pool
     from active_collection.uncertainty.ensemble_files import load_newest
     from active_collection.uncertainty.scoring import score_bag
 
-    tolerance_ns = round(positive(arguments.tolerance, '--tolerance', zero=True) * 1e9)
+    tolerance_ns = round(min(positive(arguments.tolerance, '--tolerance', zero=True), 1e9) * 1e9)
     if not arguments.paths and arguments.pool is None:
         raise ConfigError('arguments', found='neither PATH nor --pool', expected='one of them')
     ensemble = load_newest(arguments.ensemble)
     bags = find_bags(arguments.paths) if arguments.paths else _bags_of(arguments.pool)
+    if arguments.pool is not None:
+        Pool.open(arguments.pool)  # what is wrong with it should not show only after the work
+    if arguments.out is not None:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     scored: list[ScoredBag] = []
     with progress('scoring bags') as update:
@@ -57,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
             try:
                 scored.append(score_bag(bag, ensemble))
             except ActiveCollectionError as error:
+                if len(bags) == 1:
+                    raise
                 print(f'active-collection: left out: {error}', file=sys.stderr)
             update(done + 1, len(bags), '')
     if not scored:

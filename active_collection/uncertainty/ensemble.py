@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 from typing import Protocol
 
 from pydantic import Field
@@ -25,12 +26,12 @@ class EnsembleDescription(Model):
     """
 
     format: int = FORMAT
-    ensemble_id: str
+    ensemble_id: str = Field(pattern=r'^[A-Za-z0-9_.-]{1,64}$')
     created: str
     source: str = 'mlp'
-    members: int = Field(ge=1)
+    members: int = Field(ge=1, le=10_000)
     observation: ObservationSpec
-    sizes: dict[str, int]
+    sizes: dict[str, Annotated[int, Field(ge=1, le=10**8)]]
     network: dict[str, JsonValue] = {}
     novelty: dict[str, JsonValue] = {}
     reference_epistemic: tuple[float, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -115,16 +116,18 @@ class MlpSource:
             not finite
         """
         network = validate(description.network, MlpNetwork, where=f'{directory}: network')
-        members = MlpMembers(
-            members=description.members, inputs=description.inputs, actions=description.actions,
-            hidden=network.hidden, variance_floor=network.variance_floor)
+        with torch.device('meta'):  # takes no memory, whatever the description claims
+            members = MlpMembers(
+                members=description.members, inputs=description.inputs,
+                actions=description.actions, hidden=network.hidden,
+                variance_floor=network.variance_floor)
         shapes = {name: tuple(t.shape) for name, t in members.state_dict().items()}
-        members.load_state_dict(read_tensors(directory / MEMBERS, shapes))
+        members.load_state_dict(read_tensors(directory / MEMBERS, shapes), assign=True)
         return members.stacked()
 
 
 class MlpNetwork(Model):
     """The `network` of a description whose source is 'mlp'."""
 
-    hidden: tuple[int, ...] = Field(min_length=1)
+    hidden: tuple[Annotated[int, Field(ge=1, le=10**6)], ...] = Field(min_length=1)
     variance_floor: float = Field(gt=0)

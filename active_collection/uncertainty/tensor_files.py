@@ -20,6 +20,7 @@ def read_tensors(path: Path, shapes: Mapping[str, tuple[int | None, ...]]) -> di
     Read the tensors of a file.
 
     :param shapes: the tensors it must hold and their shapes; None for a size that is free
+    :returns: the tensors by name, float32
     :raises UncertaintyError: naming file and tensor, where one is missing, unknown, of a wrong
         shape, not of floating dtype or not finite
     """
@@ -36,7 +37,7 @@ def read_tensors(path: Path, shapes: Mapping[str, tuple[int | None, ...]]) -> di
                                    expected=f'only {", ".join(shapes)}')
     for name, shape in shapes.items():
         _check(f'{path}: {name}', tensors.get(name), shape)
-    return tensors
+    return {name: tensor.float() for name, tensor in tensors.items()}
 
 
 def _check(where: str, tensor: Tensor | None, shape: tuple[int | None, ...]) -> None:

@@ -101,6 +101,20 @@ def test_a_bad_tensor_is_named_with_its_file(ensemble, change, message):
     assert '\n' not in str(error.value)
 
 
+def test_doubles_serve_as_well(ensemble):
+    observations = torch.ones(2, load(ensemble).description.inputs)
+    before = load(ensemble)
+    for name in ('members.safetensors', 'novelty.safetensors'):
+        tensors = load_file(ensemble / name)
+        save_file({k: v.double() for k, v in tensors.items()}, ensemble / name)
+
+    after = load(ensemble)
+
+    assert torch.equal(after.members.predict(observations).mean,
+                       before.members.predict(observations).mean)
+    assert after.novelty_of(observations[:1]) == before.novelty_of(observations[:1])
+
+
 def test_a_truncated_file_is_named(ensemble):
     file = ensemble / 'members.safetensors'
     file.write_bytes(file.read_bytes()[:1000])
@@ -124,6 +138,12 @@ def test_a_pickle_is_refused_with_the_reason(ensemble):
     ({'sizes': {'hand': 3}}, 'sizes: found hand, expected hand, goal, task'),
     ({'network': {'hiden': [3]}}, 'network: hidden'),
     ({'nose': 1}, 'nose'),
+    ({'members': 10**30}, 'members: found 1000'),
+    ({'members': 10_000, 'network': {'hidden': [10**6, 10**6], 'variance_floor': 0.1}}, 'shape'),
+    ({'sizes': {'hand': 10**30, 'goal': 1, 'task': 1}}, r'sizes\.hand'),
+    ({'sizes': {'hand': -1, 'goal': 1, 'task': 1}}, r'sizes\.hand'),
+    ({'network': {'hidden': [-1], 'variance_floor': 0.1}}, r'hidden\.0'),
+    ({'ensemble_id': '../..'}, 'ensemble_id'),
 ])
 def test_a_bad_description_is_named(ensemble, changes, message):
     change_description(ensemble, **changes)

@@ -98,3 +98,28 @@ def test_a_bag_without_the_topics_is_left_out_by_name(write_episode, built, tmp_
     assert 'left out' in captured.err
     assert 'episode-2' in captured.err
     assert captured.out.splitlines()[1].split()[:2] == ['push', '1']
+
+
+def test_the_only_bag_is_refused_by_its_own_error(write_episode, built, capsys):
+    broken = write_episode(1)
+    storage = next(broken.glob('*.mcap'))
+    storage.write_bytes(storage.read_bytes()[:200])
+
+    assert main(['score', str(broken), '--ensemble', str(built.path),
+                 '--tolerance', '1e300']) == 2
+
+    captured = capsys.readouterr()
+    assert captured.err.count('active-collection: ') == 1
+    assert 'whole bag' in captured.err
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+        write_episode, built, tmp_path, capsys):
+    (tmp_path / 'file').write_text('')
+
+    assert main(['score', str(write_episode(1)), '--ensemble', str(built.path),
+                 '--out', str(tmp_path / 'file' / 'x.parquet')]) == 2
+
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    assert captured.err.startswith(f'active-collection: {tmp_path}/file: found ')
