@@ -134,10 +134,12 @@ def make(target: Path, release: str) -> None:
         '-qq', '--progress-bar', 'off']
     listed = target / 'requirements.txt'
     listed.write_text('\n'.join(pins) + '\n')
+    constraints = target / 'constraints.txt'  # the same without extras, which pip refuses there
+    constraints.write_text(''.join(re.sub(r'\[.*?\]', '', pin) + '\n' for pin in pins))
     # The pip that comes with Python 3.10 takes many minutes to resolve what follows.
-    run(*pip, '--constraint', listed, 'pip', 'setuptools', 'wheel', 'numpy')
+    run(*pip, '--constraint', constraints, 'pip', 'setuptools', 'wheel', 'numpy')
     # torch goes alone: its extra index must not be asked for anything else.
-    run(*pip, '--constraint', listed, *torch_options(), 'torch')
+    run(*pip, '--constraint', constraints, *torch_options(), 'torch')
     run(*pip, '--requirement', listed)
     if not sourced:
         repair_wheel_paths(target)
