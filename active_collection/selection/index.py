@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import fcntl
 import math
+import shutil
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import SelectionError
+from active_collection.files import write_whole
 from active_collection.selection import merge
 from active_collection.selection.engines import ENGINES
 from active_collection.selection.extractors import EXTRACTORS
@@ -23,6 +25,7 @@ from active_collection.selection.parts import DIRECTORY
 from active_collection.selection.parts import BagToIndex
 from active_collection.selection.parts import Job
 from active_collection.selection.pool import DESCRIPTION
+from active_collection.selection.pool import INDEX
 from active_collection.selection.pool import Description
 from active_collection.selection.pool import read_description
 from active_collection.selection.pool import stored_path
@@ -135,23 +138,37 @@ def _locked(pool: Path) -> Iterator[None]:
 
 
 def _describe(pool: Path, settings: IndexSettings) -> Description:
-    """Return the pool's description, after comparing it with what is wanted now."""
+    """
+    Return the pool's description, after comparing it with what is wanted now.
+
+    It is there from the start, so that what a killed run left is known to be of its kind; what a
+    run of another kind left is worth nothing before it is merged.
+    """
     known = read_description(pool) if (pool / DESCRIPTION).exists() else None
+    begun = (pool / INDEX).exists()
     if known is not None:
         wanted = {'extractor': settings.extractor, 'options': dict(settings.options),
                   'dtype': settings.dtype, 'rate_hz': settings.sampling.rate_hz,
                   'topics': settings.sampling.topics}
         for name, value in wanted.items():
+            if getattr(known, name) != value and not begun:
+                known = None
+                break
             if getattr(known, name) != value:
                 raise SelectionError(
                     f'{pool / DESCRIPTION}: {name}', found=f'{getattr(known, name)!r}',
                     expected=f'{value!r} as asked for (or index into another directory)')
+    if known is not None:
         return known
     extractor = EXTRACTORS.get(settings.extractor)(dict(settings.options))
-    return Description(
+    description = Description(
         extractor=settings.extractor, options=dict(settings.options), dtype=settings.dtype,
         dimension=extractor.dimension, rate_hz=settings.sampling.rate_hz,
         topics=settings.sampling.topics)
+    if not begun:
+        shutil.rmtree(pool / DIRECTORY, ignore_errors=True)
+    write_whole(pool / DESCRIPTION, description.model_dump_json(indent=2) + '\n')
+    return description
 
 
 def _compare(bags: Sequence[Path], pool: Path) -> tuple[

@@ -16,11 +16,9 @@ from active_collection.bags.episodes import read_record
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import SelectionError
 from active_collection.files import sync_directory
-from active_collection.files import write_whole
 from active_collection.selection.index_bag import record_columns
 from active_collection.selection.parts import DIRECTORY
 from active_collection.selection.parts import read_part
-from active_collection.selection.pool import DESCRIPTION
 from active_collection.selection.pool import EMBEDDINGS
 from active_collection.selection.pool import INDEX
 from active_collection.selection.pool import SCHEMA
@@ -62,8 +60,6 @@ def merge(pool: Path, description: Description, *, moved: Mapping[str, Path] | N
     units, fresh = _added(before, parts, len(old.embeddings) if old else 0, description)
     units = _updated(_dropped(units, keep or {}, moved or {}), pool, moved or {})
     if fresh:
-        if not (pool / DESCRIPTION).exists():
-            write_whole(pool / DESCRIPTION, description.model_dump_json(indent=2) + '\n')
         _append(pool / EMBEDDINGS, old.embeddings if old else None, fresh, description)
     if units is not before:
         _write_table(pool / INDEX, units)

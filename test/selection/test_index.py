@@ -196,6 +196,28 @@ def test_a_killed_run_goes_on_where_it_stopped(data, monkeypatch):
     assert not list((data / 'pool' / 'parts').iterdir())
 
 
+def test_what_a_killed_run_of_another_kind_left_is_not_taken(data, monkeypatch):
+    real = engines.run_job
+    calls = []
+
+    def dies_at_the_second(job):
+        calls.append(job)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(job)
+
+    monkeypatch.setattr(engines, 'run_job', dies_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        run(data)
+    monkeypatch.setattr(engines, 'run_job', real)
+    sparse = replace(ALL, sampling=Sampling(rate_hz=1))
+
+    report = run(data, sparse)
+
+    assert (report.indexed, report.unchanged) == (3, 0)
+    assert Pool.open(data / 'pool').description.rate_hz == 1
+
+
 def test_parts_that_are_merged_already_do_not_count_twice(data, monkeypatch):
     monkeypatch.setattr('pathlib.Path.unlink', lambda self, missing_ok=False: None)
     run(data)
