@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from active_collection.errors import ConfigError
 from active_collection.errors import shorten
@@ -143,7 +144,8 @@ def validate(data: Mapping[str, Any], model: type[M], *, where: str) -> M:
 
 def _first_mistake(error: ValidationError, model: type[BaseModel], where: str,
                    root: yaml.Node | None) -> ConfigError:
-    mistake = error.errors(include_url=False)[0]
+    mistakes = error.errors(include_url=False)
+    mistake = next((m for m in mistakes if _stands_for_missing(m, mistakes)), mistakes[0])
     location: Location = mistake['loc']
     line = f':{_line(root, location)}' if root is not None else ''
     key = '.'.join(str(part) for part in location) or 'file'
@@ -161,6 +163,15 @@ def _first_mistake(error: ValidationError, model: type[BaseModel], where: str,
     return ConfigError(
         f'{where}{line}: {key}', found=repr(mistake.get('input')),
         expected=message[:1].lower() + message[1:] + more)
+
+
+def _stands_for_missing(mistake: ErrorDetails, mistakes: list[ErrorDetails]) -> bool:
+    """Tell whether a key is unknown because one that is missing beside it was misspelt so."""
+    place, key = mistake['loc'][:-1], mistake['loc'][-1:]
+    missing = [str(m['loc'][-1]) for m in mistakes
+               if m['type'] == 'missing' and m['loc'][:-1] == place]
+    return (mistake['type'] == 'extra_forbidden'
+            and bool(difflib.get_close_matches(str(key[0]), missing, n=1)))
 
 
 def _known_keys(model: type[BaseModel], location: Location) -> list[str]:

@@ -41,6 +41,7 @@ def test_a_good_file_becomes_a_frozen_model(tmp_path):
     ('data: /d\ndisk:\n  reserve: .nan\n', 3, ['disk.reserve', 'nan']),
     ('data: /d\ntopics:\n  a:\n    reserve: x\n', 4, ['topics.a.reserve', "'x'", 'number']),
     ('disk:\n  reserve: 2\n', 1, ['data', 'found nothing']),
+    ('disk:\n  reserve: 2\ndatta: /d\n', 3, ['datta', 'unknown key', "did you mean 'data'"]),
     ('data: /d\ndata: /e\n', 2, ['given twice']),
     ('data: [\n', 2, ['YAML']),
     ('data: /d\n? [1, 2]\n: 3\n', 2, ['a key that is no text']),

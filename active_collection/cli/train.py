@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     spec = load(arguments.spec, ObservationSpec)
     settings = _settings(arguments)
+    arguments.out.mkdir(parents=True, exist_ok=True)  # refused now, not after the training
     with progress('reading episodes') as update:
         decoded = read_demonstrations(
             arguments.data, spec, cache=arguments.out / '.decoded',

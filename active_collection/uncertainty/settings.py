@@ -13,7 +13,8 @@ from active_collection.config import Model
 class TrainingSettings(Model):
     """How an ensemble is trained. Lengths are in optimiser steps of all members at once."""
 
-    members: int = Field(default=5, ge=1, description='policies in the ensemble')
+    members: int = Field(
+        default=5, ge=1, le=1000, description='policies in the ensemble')
     hidden: tuple[int, ...] = Field(
         default=(128, 128), min_length=1, description='width of each hidden layer')
     steps: int = Field(default=2000, ge=1, description='optimiser steps at most')
@@ -44,7 +45,8 @@ class TrainingSettings(Model):
         default=5, ge=1, description='k of the k-nearest-neighbour novelty')
     novelty_reference: int = Field(
         default=4000, ge=1, description='observations kept as the novelty reference at most')
-    seed: int = Field(default=0, ge=0, description='same seed, same data, same ensemble')
+    seed: int = Field(
+        default=0, ge=0, lt=2**63, description='same seed, same data, same ensemble')
     device: Literal['auto', 'cpu', 'cuda'] = Field(
         default='auto', description="'auto': a GPU where there is one")
     threads: int = Field(

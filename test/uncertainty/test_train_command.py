@@ -44,6 +44,8 @@ def test_the_same_seed_gives_the_same_weights(arguments, tmp_path, capsys):
 
 @pytest.mark.parametrize(('change', 'message'), [
     (['--members', '0'], 'members'),
+    (['--members', '1000000000'], 'members'),
+    (['--seed', '9' * 30], 'seed'),
     (['--spec', 'nowhere.yaml'], 'nowhere.yaml'),
     (['--data', 'nowhere'], 'nowhere: found 0 demonstrations'),
 ])
@@ -59,7 +61,9 @@ def test_a_directory_that_cannot_be_written_is_one_line(arguments, tmp_path, cap
     (tmp_path / 'ensembles').write_text('in the way')
 
     assert main(arguments) == 2
-    assert str(tmp_path / 'ensembles') in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert errors.startswith(f'active-collection: {tmp_path}/ensembles: found ')
+    assert errors.count('\n') == 1  # told before the bags are read
 
 
 def test_importing_the_command_is_quick():
