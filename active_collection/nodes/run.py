@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -22,6 +23,9 @@ from active_collection.errors import ConfigError
 
 #: A node that has not closed after this is ended all the same; what it had written is safe.
 CLOSE_LIMIT_S = 10.0
+
+#: Where in its own source rcl found a mistake.
+_WHERE_IN_RCL = re.compile(r', at [\w./-]+:\d+')
 
 
 def run(create: Callable[[], Node], arguments: list[str] | None = None, *,
@@ -82,7 +86,7 @@ def _start(create: Callable[[], Node], arguments: list[str] | None) -> Node:
     try:
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     except (RuntimeError, ValueError) as error:
-        raise ConfigError('ROS command line', found=str(error).split(', at ./')[0]) from error
+        raise ConfigError('ROS command line', found=_WHERE_IN_RCL.split(str(error))[0]) from error
     try:
         return create()
     except ParameterException as error:

@@ -14,6 +14,7 @@ from rclpy.node import Node
 from active_collection.bags.alignment import Observation
 from active_collection.bags.alignment import ObservationAligner
 from active_collection.errors import ActiveCollectionError
+from active_collection.errors import UncertaintyError
 from active_collection.msg import RecorderStatus
 from active_collection.msg import UncertaintyEstimate
 from active_collection.nodes import qos
@@ -62,7 +63,11 @@ class UncertaintyNode(Node):
         self._loader = self.create_service(LoadEnsemble, '~/load_ensemble', self._on_load)
         self._watcher: EnsembleWatcher | None = None
         if self._settings.ensembles:
-            self._watcher = EnsembleWatcher(Path(self._settings.ensembles))
+            ensembles = Path(self._settings.ensembles)
+            if ensembles.exists() and not ensembles.is_dir():
+                raise UncertaintyError(f'parameter ensembles: {ensembles}', found='a file',
+                                       expected='a directory; it may be missing at first')
+            self._watcher = EnsembleWatcher(ensembles)
             self._watcher.start(self._settings.reload_period_s)
         self._tick()
         self._timers_ = [

@@ -374,6 +374,17 @@ def test_an_unknown_parameter_ends_it_with_one_line(start):
     assert 'Traceback' not in output
 
 
+def test_a_file_for_a_directory_of_ensembles_ends_it_with_one_line(start, tmp_path):
+    (tmp_path / 'file').write_text('')
+    process = start(ensembles=str(tmp_path / 'file'))
+
+    output, _ = process.communicate(timeout=DEADLINE_S)
+
+    assert process.returncode == 2
+    assert f'parameter ensembles: {tmp_path}/file: found a file' in output
+    assert 'Traceback' not in output
+
+
 def test_it_ends_cleanly_on_an_interrupt(robot, start, ensembles):
     process = start(ensembles=str(ensembles[0]))
     wait_for(lambda: robot.report_with('scoring with'), 'a good report')
