@@ -45,9 +45,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     from active_collection.bags.episodes import read_record
+    from active_collection.episode import Outcome
     from active_collection.recording.disk import readable
     from active_collection.recording.store import size_of
+    from active_collection.registry import unknown
 
+    outcomes = [outcome.value for outcome in Outcome]
+    if arguments.outcome not in {None, *outcomes}:
+        raise unknown('--outcome', arguments.outcome, outcomes)
     for path in _all(arguments.data):
         try:
             record = read_record(path)

@@ -214,6 +214,7 @@ def _evaluation(path: Path) -> Evaluation:
             tasks[task] = TaskEvaluation(
                 successes, episodes, math.nan if epistemic is None else float(epistemic))
         return Evaluation(int(data['round']), str(data['ensemble_id']), tasks)
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError,
+            OverflowError) as error:
         raise ReportError(path, found=f'{type(error).__name__}: {error}', expected=expected
                           ) from error

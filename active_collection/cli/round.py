@@ -75,6 +75,11 @@ def _add_stop(step: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do the step."""
+    from active_collection.errors import ConfigError
+
+    if not arguments.data.is_dir():
+        raise ConfigError(f'--data {arguments.data}', found='no such directory',
+                          expected='the directory of a pool and its rounds')
     return int(_STEPS[arguments.step][1](arguments))
 
 

@@ -36,8 +36,13 @@ def run(arguments: argparse.Namespace) -> int:
     for path in arguments.paths:
         try:
             salvaged = salvage_path(path, arguments.output)
-        except (ActiveCollectionError, OSError) as error:
+        except ActiveCollectionError as error:
             print(f'active-collection: {error}', file=sys.stderr)
+            status = 2
+        except OSError as error:
+            print(f'active-collection: {error.filename or path}: found '
+                  f'{error.strerror or error}, expected a place that can be written',
+                  file=sys.stderr)
             status = 2
         else:
             print(f'{salvaged.path}: {salvaged.summary}')

@@ -217,6 +217,6 @@ def _join_estimates(units: BagUnits, gathered: Mapping[str, list[estimates.Row]]
         empty = estimates.collect([])
         values = estimates.nearest(by_topic[source] if source else empty,
                                    np.array([row['stamp_ns'] for row in rows], np.int64),
-                                   round(tolerance_s * 1e9))
+                                   round(min(tolerance_s, 1e9) * 1e9))
         for row, value in zip(rows, values, strict=True):
             row.update(zip(estimates.FIELDS, map(float, value), strict=True))

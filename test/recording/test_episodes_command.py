@@ -51,7 +51,8 @@ def test_verify_finds_a_flipped_bit(data, capsys):
 
 
 @pytest.mark.parametrize('arguments', [
-    ['episodes', 'list', '/nowhere'], ['episodes', 'show', 'none', '--data', '/nowhere'],
+    ['episodes', 'list', '/nowhere'], ['episodes', 'list', '/', '--outcome', 'sucess'],
+    ['episodes', 'show', 'none', '--data', '/nowhere'],
     ['episodes', 'show', '../..'], ['episodes', 'verify', '/nowhere/e1']])
 def test_mistakes_are_one_line_and_status_2(arguments, capsys):
     assert command_line.main(arguments) == 2

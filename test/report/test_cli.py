@@ -318,3 +318,15 @@ def test_selection_without_a_pool_still_has_its_picks(whole):
     selection = read_selection(Round.open(whole / 'rounds' / '1'), None)
     assert len(selection.picks) == 7 and selection.seed == 3 and selection.made_ns > 0
     assert selection.counts['near_duplicates'] == 2 and selection.counts['selected'] == 7
+
+
+@pytest.mark.parametrize('text', [
+    '{"round": 1e400, "ensemble_id": "x", "tasks": {}}', '[' * 100_000, '[]', '',
+    '{"round": 1, "ensemble_id": "x", "tasks": {"a": {"success": 1e400, "episodes": 1}}}'])
+def test_a_damaged_evaluation_is_left_out_by_name(tmp_path, text):
+    (tmp_path / 'x.json').write_text(text)
+    complaints = []
+
+    assert read_evaluations(tmp_path, complaints.append) == []
+    assert len(complaints) == 1
+    assert 'x.json' in complaints[0]

@@ -92,6 +92,10 @@ def test_the_rate_limits_frames_a_second_without_drift(tmp_path, rate, expected)
     assert len(Pool.open(tmp_path / 'pool')) == expected
 
 
+def test_any_tolerance_will_do(data):
+    assert run(data, replace(ALL, sampling=Sampling(rate_hz=0, tolerance_s=1e300))).units == 18
+
+
 def test_indexing_again_reads_only_what_is_new(data, monkeypatch):
     run(data)
     before = (data / 'pool' / 'index.parquet').stat().st_mtime_ns

@@ -108,3 +108,8 @@ def test_labels_of_another_round_are_refused_and_nothing_is_lost(data):
         run('ingest', data, '--round', 1, data / 'labels2.json')
     assert (data / 'rounds' / '1' / 'labels' / '1.parquet').read_bytes() == before
     assert len(list((data / 'rounds' / '1' / 'labels').iterdir())) == 1
+
+
+def test_the_status_of_a_directory_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(ActiveCollectionError, match=r'nowhere: found no such directory'):
+        run('status', tmp_path / 'nowhere')
