@@ -57,12 +57,11 @@ def write_whole(path: Path, data: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except BaseException as error:
-        if isinstance(error, OSError):
-            error.filename, error.filename2 = str(path), None  # what the caller knows of
+    except OSError as error:
+        raise of_path(path, error) from error
+    finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise
     sync_directory(path.parent)
 
 
@@ -86,8 +85,8 @@ def whole_directory(path: Path) -> Iterator[Path]:
                                  str(path.parent)) from error
     partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     try:
+        partial.mkdir()
         yield partial
         for file in partial.rglob('*'):
             if file.is_file():
@@ -95,7 +94,15 @@ def whole_directory(path: Path) -> Iterator[Path]:
                     os.fsync(opened.fileno())
         sync_directory(partial)
         partial.rename(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        if Path(error.filename or partial).is_relative_to(partial):
+            raise of_path(path, error) from error
         raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     sync_directory(path.parent)
+
+
+def of_path(path: Path, error: OSError) -> OSError:
+    """Return an error as that of the path which a caller knows of; Arrow's have none at all."""
+    return OSError(error.errno or errno.EIO, error.strerror or str(error), str(path))

@@ -132,3 +132,16 @@ def test_a_refused_write_names_the_file_that_was_asked_for(tmp_path):
         write_whole(path, 'one')
 
     assert raised.value.filename == str(path)
+
+
+def test_what_is_refused_inside_names_the_directory_that_was_asked_for(tmp_path):
+    path = tmp_path / 'new'
+
+    with pytest.raises(OSError, match='disk full') as raised, whole_directory(path) as partial:
+        raise OSError('disk full') if partial.is_dir() else AssertionError  # as Arrow does
+    assert raised.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == []
+
+    with pytest.raises(FileNotFoundError) as raised, whole_directory(path):
+        (tmp_path / 'other').read_text()
+    assert str(raised.value.filename) == str(tmp_path / 'other')

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from active_collection.errors import SelectionError
+from active_collection.files import of_path
 from active_collection.files import sync_directory
 from active_collection.selection.tables import read_table
 
@@ -55,6 +56,8 @@ def add(round_directory: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     try:
         pq.write_table(pa.Table.from_pylist([*kept, *rows], schema=SCHEMA), partial)
         os.link(partial, path)  # fails where another process has just written this version
+    except OSError as error:
+        raise of_path(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
     sync_directory(directory)

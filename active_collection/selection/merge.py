@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from active_collection.bags.episodes import read_record
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import SelectionError
+from active_collection.files import of_path
 from active_collection.files import sync_directory
 from active_collection.selection.index_bag import record_columns
 from active_collection.selection.parts import DIRECTORY
@@ -157,6 +158,8 @@ def _write_table(path: Path, table: pa.Table) -> None:
         with partial.open('rb') as file:
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        raise of_path(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
     sync_directory(path.parent)

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from active_collection.errors import ActiveCollectionError
+from active_collection.files import of_path
 from active_collection.files import sync_directory
 from active_collection.selection.extractors import EXTRACTORS
 from active_collection.selection.extractors import Extractor
@@ -130,6 +131,8 @@ def write_part(path: Path, rows: Sequence[Mapping[str, Any]], vectors: NDArray[A
     try:
         pq.write_table(table, partial)
         partial.replace(path)
+    except OSError as error:
+        raise of_path(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
     sync_directory(path.parent)
