@@ -82,6 +82,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
         if not (isinstance(entries, list) and all(isinstance(entry, kind) for entry in entries)):
             raise BagError(f'{path}: {key}', found=type(entries).__name__,
                            expected=f'a list of {kind.__name__}')
+        if key == 'relative_file_paths' and any('\0' in entry for entry in entries):
+            raise BagError(f'{path}: {key}', found='a NUL', expected='names of files')
         if key == 'topics_with_message_count' and not all(map(_is_topic, entries)):
             raise BagError(f'{path}: {key}', found='another form', expected='for each topic '
                            'message_count and, in topic_metadata, name and type')

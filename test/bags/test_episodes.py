@@ -47,7 +47,8 @@ def test_broken_metadata_is_an_error_that_names_it(tmp_path, text):
 
 
 @pytest.mark.parametrize(('key', 'value'), [
-    ('relative_file_paths', 'e.mcap'), ('relative_file_paths', [3]), ('files', 'x'),
+    ('relative_file_paths', 'e.mcap'), ('relative_file_paths', [3]),
+    ('relative_file_paths', ['a\0b']), ('files', 'x'),
     ('topics_with_message_count', [None]), ('topics_with_message_count', [{}]),
     ('topics_with_message_count', [{'topic_metadata': {'name': [], 'type': 'x'},
                                     'message_count': 1}]),
