@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Install the offline library and command line without ROS; the version is package.xml's."""
 from pathlib import Path
 from xml.etree import ElementTree

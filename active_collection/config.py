@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Configuration files: YAML into checked, frozen models, with the line of every mistake."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The record of an episode: what its bag's metadata holds and what the whole system passes on."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The errors that a user can cause. Each is one line: where, what was found, what was expected."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Files that are either whole or not there: written beside, synced, renamed; and JSON of them."""
 from __future__ import annotations
 

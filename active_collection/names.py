@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Names that may become paths, topics and file names."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Find implementations by name: our own, and third parties' through Python entry points."""
 from __future__ import annotations
 

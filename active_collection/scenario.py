@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Scenarios, and the catalogue of all that may be collected: the scenario space."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """
 Measure the recorder: the writer against rosbags' own, and the whole node under a robot's load.
 

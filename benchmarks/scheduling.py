@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """
 Measure the scheduler: how fast it decides, leases over DDS, and resumes from a long ledger.
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """
 Measure the selector: exact k-centre and BADGE against naive greedies and peers, and indexing.
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Write the README's tables from the code: node parameters and subcommands (`make docs`)."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Make the Python environment that `make demo` and `make test` run in.
 
 Standard library only: this runs before anything is installed. Makes a virtual environment with

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The nodes of the demo: two simulated robots, their recorders and agents, and the scheduler."""
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument

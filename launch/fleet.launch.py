@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The fleet's scheduler: one for all robots, on any machine that they can reach."""
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument

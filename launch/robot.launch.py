@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """One robot: recorder, uncertainty and agent in the robot's namespace."""
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Real bags for tests, written by rosbags: synthetic cameras, episode records, estimates."""
 from __future__ import annotations
 

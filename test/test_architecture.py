@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The rules that keep the package clear: who may import what, and where ROS may be imported."""
 import ast
 import subprocess

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Configuration files: every mistake is one line with file, line, key, found and expected."""
 import pytest
 from pydantic import Field

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Scenarios and the scenario space."""
 import pytest
 from hypothesis import given

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What annotators said of pictures, whatever the tool that they said it in."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Export items: pictures, the map back to their messages, and the file of an annotation tool."""
 from __future__ import annotations
 

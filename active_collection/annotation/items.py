@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What is exported for annotation: pictures that each map back to one message of one bag."""
 from __future__ import annotations
 

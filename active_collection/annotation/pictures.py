@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Write the pictures of items as JPEG or PNG files."""
 from __future__ import annotations
 

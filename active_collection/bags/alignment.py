@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Messages in, observations out: one alignment by time stamp for node, training and scoring."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Find recorded episodes, and read the record that an episode's bag carries."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Numbers and labels out of messages, by paths such as 'object_poses.poses[0:2].position'."""
 from __future__ import annotations
 

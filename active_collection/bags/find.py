@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Find bags: in files, directories (recursively) and globs."""
 from __future__ import annotations
 

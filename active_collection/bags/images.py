@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Turn image messages of every common encoding into RGB arrays, within a size limit."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Turn the raw bytes of a message into an object, by the definition that its bag carries."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What a policy sees and does: one YAML says which fields of which topics, and how they align."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Read any bag: rosbag1, rosbag2 sqlite3 and MCAP; split, compressed, files and directories."""
 from __future__ import annotations
 

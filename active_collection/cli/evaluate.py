@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """
 Let the mean policy of an ensemble act in simulation, on object configurations kept for this.
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """
 Index the images of bags into a pool: which frames there are, and what is known of each.
 

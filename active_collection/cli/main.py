@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The command active-collection: one subcommand a module of this package."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Progress bars of the command line, on standard error; silent where that is no terminal."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """
 Write one HTML page of what was collected and why, what it did for the policy, and what was chosen.
 

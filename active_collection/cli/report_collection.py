@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What the report shows of collection: from the ledger, the episodes and the evaluations."""
 from __future__ import annotations
 

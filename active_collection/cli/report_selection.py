@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What the report shows of selection: from the pool, a round and the bags' own pictures."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """
 Turn the annotation loop: select, export, ingest labels, see what they taught, decide on stopping.
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Turn the picks of a round into what the annotation package exports."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """
 Score the observations of recorded bags with an ensemble, as the uncertainty node would have.
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The node `agent`: runs the collection loop of one robot against its real peers."""
 from __future__ import annotations
 

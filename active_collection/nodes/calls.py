@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Calls to services and actions that block a thread which is not the executor's."""
 from __future__ import annotations
 

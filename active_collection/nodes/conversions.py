@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Between the messages of the ROS interfaces and the records of the library."""
 from __future__ import annotations
 

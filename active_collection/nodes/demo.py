@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The whole loop on one machine: collect, train, evaluate, steer, select, export, report."""
 from __future__ import annotations
 

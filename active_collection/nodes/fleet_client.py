@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A fleet from outside: its scheduler's state, pause and resume, new ensembles for its robots."""
 from __future__ import annotations
 

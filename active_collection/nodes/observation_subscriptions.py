@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Subscribe to the topics of an observation specification as they appear in the graph."""
 from __future__ import annotations
 

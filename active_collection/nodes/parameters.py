@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """ROS parameters into a checked settings model: one parameter a field, unknown ones refused."""
 from __future__ import annotations
 

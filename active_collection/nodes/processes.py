@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Child processes that always end: with us on SIGINT, with us when we are killed, and in order."""
 from __future__ import annotations
 

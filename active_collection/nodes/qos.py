@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The QoS profiles of every topic, each with the reason for it."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The node `recorder`: records the episodes that its services start and finish."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Run one node as a process: start, spin, stop cleanly on SIGINT and SIGTERM."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The node `scheduler`: leases scenarios to robots and learns from the episodes they publish."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A simulated robot as a node: says what it senses, sets scenarios up, acts out episodes."""
 from __future__ import annotations
 

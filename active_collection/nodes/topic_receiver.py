@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Subscribe to whatever is to be recorded, and take it from the middleware in one thread."""
 from __future__ import annotations
 

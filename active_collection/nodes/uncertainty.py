@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The node `uncertainty`: scores each observation of a robot with the newest ensemble."""
 from __future__ import annotations
 

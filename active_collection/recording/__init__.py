@@ -1,1 +1,3 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Write one episode: bounded queue, writer thread, disk guard, salvage."""

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Force files to disk without holding up the thread that writes them."""
 from __future__ import annotations
 

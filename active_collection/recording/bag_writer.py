@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Write the messages of an episode into the MCAP files of a rosbag2 directory."""
 from __future__ import annotations
 

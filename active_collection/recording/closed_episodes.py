@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Look up and correct the records of closed episodes."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Whether an episode is known to be, whole, in a central store."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The definition of any installed message type, as a bag carries it: text, dependencies, hash."""
 from __future__ import annotations
 

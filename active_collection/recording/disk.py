@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Free space where episodes are written, and what the next episode will take of it."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Record episodes one after the other: the core of the recorder, without ROS."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The one thread that writes an episode, and the queue that leads to it."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The receiving side of a recorder: what comes in, and whether an episode takes it."""
 from __future__ import annotations
 

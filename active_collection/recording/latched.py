@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The messages of latched topics that a reader who comes later must have."""
 from __future__ import annotations
 

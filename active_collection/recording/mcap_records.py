@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The records of an MCAP file as bytes (https://mcap.dev/spec)."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The one queue between the thread that receives and the thread that writes."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What passes from the receiving thread to the bag."""
 from __future__ import annotations
 

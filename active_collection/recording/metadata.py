@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The metadata.yaml of a rosbag2 directory, version 9, with the episode record in it."""
 from __future__ import annotations
 

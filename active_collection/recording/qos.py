@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Quality of service: what publishers offer, what suits them all, and how a bag writes it down."""
 from __future__ import annotations
 

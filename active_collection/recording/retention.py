@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Remove episodes that are not to be kept any longer."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Make a whole MCAP file of what a torn one still holds. The torn one is not touched."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Finish what recorders left behind when they died: directories of episodes, and other bags."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Count what becomes of a topic's messages before they reach the bag."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Copy closed episodes to a central store, and make sure that they have arrived."""
 from __future__ import annotations
 

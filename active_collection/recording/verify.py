@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Check that a closed episode is whole: files, indexes, checksums, counts, record."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Versions of the software that makes a recording."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Section: the contact sheet, and what became of the rest of the pool."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Section: which object configurations of a task were collected, and where the gaps are."""
 from __future__ import annotations
 

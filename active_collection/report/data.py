@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Everything that a report shows, as plain values: the report itself reads no file."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Section: a map of the pool's embedding with the selected units marked."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Section: success and uncertainty on held-out configurations, a task by round."""
 from __future__ import annotations
 

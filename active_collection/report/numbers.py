@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Figures and intervals as a reader wants to see them."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Write a report as one HTML file that opens from disk, without a network."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Frames as small JPEG pictures, bounded in bytes so that the page that holds them opens fast."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A map of embeddings in two dimensions."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What every acquisition rule sees and returns, and how rules are found by name."""
 from __future__ import annotations
 

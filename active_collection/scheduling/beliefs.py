@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What the scheduler believes of each task: how well it goes and how sure the policy is of it."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The scheduler's memory: the fold of its events. Nothing in it comes from anywhere else."""
 from __future__ import annotations
 

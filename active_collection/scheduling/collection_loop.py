@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A robot's collection loop: ask, set up, record, act, report, again. Knows nothing of ROS."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Who acts out an assignment: a demonstrator, or the policy that is to learn from it."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Object configurations that lie as far as can be from all that were collected or are out."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Learning curves: how a task's success grows with its demonstrations."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """One decision: which scenario, acted out by whom, for the robot that asks."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The object configurations of a task as points of a unit cube, and a sequence that fills it."""
 from __future__ import annotations
 

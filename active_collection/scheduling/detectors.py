@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Success detectors: what says whether an episode was a success of a task, found by name."""
 from __future__ import annotations
 

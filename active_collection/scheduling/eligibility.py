@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Which places a robot may be sent to, and if none, why not."""
 from __future__ import annotations
 

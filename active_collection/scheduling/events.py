@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What happens to a scheduler: everything that it remembers is the fold of these."""
 from __future__ import annotations
 

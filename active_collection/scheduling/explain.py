@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Why an assignment was made: the terms of its score, and the same decision made once more."""
 from __future__ import annotations
 

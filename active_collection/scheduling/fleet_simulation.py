@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A fleet on paper: the same scheduler against learning curves, faster than real time."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The scheduler's memory made again from the ledger, as it is or as it was after any event."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """How long each lease still has: renewed by heartbeats, ended by silence."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The ledger: every event of the scheduler, in order, in an SQLite file with one writer."""
 from __future__ import annotations
 

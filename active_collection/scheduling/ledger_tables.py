@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The ledger as tables for other programs: assignments, episodes and operators' actions."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """How much each episode weighs in training, so that no task and no outcome drowns another."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The symbolic state of a robot's scene: which tasks may follow one another without a reset."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The scheduler: leases scenarios to robots and learns from every episode. Time is passed in."""
 from __future__ import annotations
 

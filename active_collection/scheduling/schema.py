@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The tables of the ledger, and the steps from each older version to the next."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What the scheduler tells of itself: the content of the topic `scheduler/state`."""
 from __future__ import annotations
 

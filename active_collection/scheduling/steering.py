@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What operators have asked for: pins, bans and boosts on tasks and environments."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """When a task, or the whole collection, has gone on for long enough, and why."""
 from __future__ import annotations
 

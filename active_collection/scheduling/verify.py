@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Whether a ledger can be trusted: its file, its events, and what follows from them."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The batch that a query strategy fills, and the limits that every batch keeps to."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Cut a pool into clusters of similar units: mini-batch k-means with k-means++ seeds."""
 from __future__ import annotations
 

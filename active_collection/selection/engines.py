@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Where index jobs run: in this process, in processes of this machine, or elsewhere."""
 from __future__ import annotations
 

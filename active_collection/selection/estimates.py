@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Give each frame the uncertainty that its own bag holds for that moment."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """
 Exact greedy farthest-first traversal of a pool that may be larger than memory.
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Index bags into a pool: only what is new or changed, resumable, in parallel."""
 from __future__ import annotations
 

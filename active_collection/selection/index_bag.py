@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Index one bag: sample frames, decode, measure and embed them, and join what the bag knows."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The labels of a round: versioned, with every annotator's answer kept."""
 from __future__ import annotations
 

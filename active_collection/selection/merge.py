@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Merge the parts that index jobs wrote into the pool, so that a crash leaves old or new."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Parts of an index: what a worker wrote of a few bags, until all are merged into the pool."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The pool on disk: a Parquet row a frame, and memory-mapped embeddings."""
 from __future__ import annotations
 

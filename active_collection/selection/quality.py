@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """How good an image is: sharpness, exposure, and a hash that near-duplicates share."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Parquet files that have the columns which their readers rely on."""
 from __future__ import annotations
 

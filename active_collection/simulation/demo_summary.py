@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The five lines that the demo ends with, from what it left on disk."""
 from __future__ import annotations
 

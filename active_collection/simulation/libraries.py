@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Import MuJoCo and Meta-World, which are optional, with a way to draw where there is one."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What a simulated robot senses at one control step."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A robot at a table that can do every task of MT10, without ROS."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """
 Write the scenario space of Meta-World's MT10, with the ranges that Meta-World itself has.
 

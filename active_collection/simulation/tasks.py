@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The ten tasks of Meta-World's MT10, as far as they are known without Meta-World installed."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """From decoded episodes to a finished ensemble: train, calibrate, take references, write."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """How far an ensemble's uncertainty can be believed, on episodes that it has not seen."""
 from __future__ import annotations
 

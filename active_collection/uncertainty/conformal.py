@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """How unusual a score is among scores of data known to be usual."""
 from __future__ import annotations
 

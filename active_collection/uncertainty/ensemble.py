@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What every ensemble is to the rest: a description, and predictions of all members at once."""
 from __future__ import annotations
 

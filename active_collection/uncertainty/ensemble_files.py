@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Ensembles on disk: <data>/ensembles/<id>/ with description.json and safetensors."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What an uncertainty node says about itself on /diagnostics."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Distances from the training data that know its shape."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """
 Entropy of the mixture that Gaussian members form, and what of it is disagreement.
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """M multilayer perceptrons as one module to train: stacked parameters, one product a layer."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Scores observations one at a time: the same numbers live in the node and offline from bags."""
 from __future__ import annotations
 

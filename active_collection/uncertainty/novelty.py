@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """How far an observation is from the training data."""
 from __future__ import annotations
 

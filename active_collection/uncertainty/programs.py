@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Members as exported programs: policies of any architecture, as torch.export or TorchScript."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Score recorded bags: the numbers that the node would have given for the same messages."""
 from __future__ import annotations
 

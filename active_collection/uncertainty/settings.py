@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Settings of training and of the uncertainty node, each checked and with its unit."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Predictions of stacked multilayer perceptrons, with as few operations as they can be had."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The running summary of an episode's uncertainty."""
 from __future__ import annotations
 

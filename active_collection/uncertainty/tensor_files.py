@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Tensors from safetensors files, checked before use. Pickles are never opened."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A threshold that flags a budgeted share of steps, whatever the scale of the values."""
 from __future__ import annotations
 

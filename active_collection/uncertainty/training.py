@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Train all members of an ensemble at once, each on its own bootstrap of the episodes."""
 from __future__ import annotations
 

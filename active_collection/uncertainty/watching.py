@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Watch a directory for a newer ensemble and read it beside the work that goes on."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What every annotation format must do: what goes out comes back, and nothing is lost silently."""
 from __future__ import annotations
 

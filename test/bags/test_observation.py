@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 from dataclasses import dataclass
 from dataclasses import field
 from types import SimpleNamespace

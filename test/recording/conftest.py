@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A recorder on a real disk, with time that stands still until a test moves it."""
 from __future__ import annotations
 

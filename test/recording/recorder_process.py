@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A recorder in a process of its own: records until it is killed, and says what it was given."""
 from __future__ import annotations
 

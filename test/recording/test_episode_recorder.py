@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What an episode recorder does with episodes, without ROS."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Recorders in processes of their own that meet with accidents."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The small parts of a recorder, each by itself."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Requests that get everything from whatever publishers offer."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What is left of a bag whose recorder died becomes a whole bag."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Episodes reach the central store whole, and only what has may be removed."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A report's data as a small fleet would leave it: ten tasks, two robots, three rounds."""
 from __future__ import annotations
 

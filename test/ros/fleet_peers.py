@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Real nodes around scheduler and agent: a robot's two actions and a recorder's services."""
 import os
 import signal

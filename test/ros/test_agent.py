@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The agent as a process: against a real scheduler, with robot and recorder served here."""
 import signal
 import sys

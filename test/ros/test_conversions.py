@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Between messages and records, both ways, and what a hostile peer may send."""
 import math
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The whole loop as `make demo` runs it, in small, and what Ctrl-C leaves."""
 import signal
 import subprocess

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The launch files describe nodes that exist, with configuration files that exist."""
 import importlib.util
 from pathlib import Path

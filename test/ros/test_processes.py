@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Child processes end with their parent, in every way that it can end."""
 import os
 import signal

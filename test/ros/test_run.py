@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A node as a process: starts, stops on signals, refuses bad parameters in one line."""
 import os
 import select

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The scheduler as a process, asked over DDS."""
 import signal
 import sys

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The uncertainty node as a process of its own, over real DDS."""
 from __future__ import annotations
 

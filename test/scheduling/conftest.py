@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Fixtures of the scheduling tests."""
 import sys
 from pathlib import Path

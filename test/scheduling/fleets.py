@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A small scenario space, episodes of it, and a scheduler on a real ledger."""
 from dataclasses import dataclass
 from dataclasses import field

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The collection loop against a robot in memory: nothing is left half done, whatever fails."""
 from dataclasses import dataclass
 from dataclasses import field

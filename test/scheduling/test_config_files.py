@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The configuration files that ship hold every parameter, with the default that the code has."""
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Object configurations: all in the space, far from each other, never enumerated."""
 import numpy as np
 import pytest

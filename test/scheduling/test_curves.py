@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Learning curves are recovered from what the policy achieved."""
 import numpy as np
 from hypothesis import given

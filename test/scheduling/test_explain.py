@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Every past assignment can be explained and decided again with the same result."""
 import csv
 import sqlite3

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Killed at any instant, told twice, late or never: nothing lost, nothing counted twice."""
 import random
 import signal

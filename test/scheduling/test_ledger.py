@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The ledger: one writer, nothing half written, refused when it is not sound."""
 import sqlite3
 

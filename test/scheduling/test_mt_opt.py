@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What MT-Opt does in collection: parity, detectors, label queue, impersonation, weights."""
 from dataclasses import replace
 

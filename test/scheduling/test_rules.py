@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The contract of every acquisition rule, and what each is for."""
 from dataclasses import replace
 

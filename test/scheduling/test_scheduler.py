@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What robots, recorders and operators may rely on."""
 from dataclasses import replace
 

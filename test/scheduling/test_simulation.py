@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Rules are compared by the scheduler itself against learning curves."""
 import pytest
 from fleets import SPACE

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Collection stops for a stated reason, by a bound and not by luck."""
 from dataclasses import replace
 

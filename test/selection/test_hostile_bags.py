@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Broken bags are reported and stepped over: never a traceback, never silence."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Labels, the head that learns from them, and when to stop."""
 from __future__ import annotations
 

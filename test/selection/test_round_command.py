@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The annotation loop as a person turns it: from bags to a verdict."""
 from __future__ import annotations
 

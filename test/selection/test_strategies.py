@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What every query strategy must do, and what each does beside."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """One simulated robot for all tests: worlds and cameras take a while to build."""
 from __future__ import annotations
 

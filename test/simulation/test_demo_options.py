@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What the demo is told, and the scenario space that follows from it."""
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """`active-collection evaluate`, with policies whose success is known beforehand."""
 from __future__ import annotations
 

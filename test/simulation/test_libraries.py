@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """How MuJoCo and Meta-World are found, and what is said where they are not."""
 from __future__ import annotations
 

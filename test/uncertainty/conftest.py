@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Episodes of a small world: the action points from the hand to the goal, more or less surely."""
 from __future__ import annotations
 

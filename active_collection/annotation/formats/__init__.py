@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Formats of annotation tools, found by name: one file a tool."""
 from __future__ import annotations
 

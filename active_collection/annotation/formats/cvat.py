@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """CVAT for images 1.1: the XML that CVAT exports and uploads as annotations."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Label Studio: JSON tasks to import, with the scores to sort by, and its JSON export."""
 from __future__ import annotations
 

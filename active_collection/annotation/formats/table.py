@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A CSV table of items: for spreadsheets and scripts."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """YOLO: one text file a picture, a line a box, and data.yaml with the names."""
 from __future__ import annotations
 

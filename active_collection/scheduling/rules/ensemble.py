@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The task that the ensemble's members disagree on most."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The task that fails, by a draw from what is known of its success."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The default: uncertainty while the policy is unknown, then failure and what still improves."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The task of which one more demonstration says most about all that can be asked of it."""
 from __future__ import annotations
 

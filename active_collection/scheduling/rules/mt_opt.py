@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The task at random among those that the scene allows, as MT-Opt collects."""
 from __future__ import annotations
 

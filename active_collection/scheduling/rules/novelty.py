@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The task whose episodes lie farthest from what the ensemble was trained on."""
 from __future__ import annotations
 

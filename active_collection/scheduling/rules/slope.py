@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The task whose success still grows fastest for what an episode costs."""
 from __future__ import annotations
 

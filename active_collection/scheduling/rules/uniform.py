@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Places at random: the baseline that every other rule has to beat."""
 from __future__ import annotations
 

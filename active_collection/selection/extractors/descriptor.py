@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """A weight-free image descriptor: where colours and edges lie. No network, no download."""
 from __future__ import annotations
 

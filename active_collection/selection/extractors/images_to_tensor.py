@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """What the network extractors share: images to one batch, and the device to run on."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Any network saved as ONNX, run by ONNX Runtime."""
 from __future__ import annotations
 

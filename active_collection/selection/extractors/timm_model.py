@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Any model of timm, with a checkpoint on disk."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Any vision model of transformers saved on disk: DINOv2, CLIP, SigLIP."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Query strategies, found by name: which units of the pool are worth a label."""
 from __future__ import annotations
 

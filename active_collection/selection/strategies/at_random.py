@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The baseline that every strategy has to beat: any unit, equally likely."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The units from whose labels, taken together, most would be learnt about the model."""
 from __future__ import annotations
 

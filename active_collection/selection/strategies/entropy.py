@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The units about whose class a classifier is least sure, by the entropy of its probabilities."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The default: units that the policy is unsure of and that look like nothing chosen before."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Uncertain units that stand for many others."""
 from __future__ import annotations
 

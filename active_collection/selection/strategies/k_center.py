@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """Cover the pool: each pick is the unit farthest from everything that is labelled or picked."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The same number of units of each bag, scenario, task or outcome, at random."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The moments at which the policy becomes unsure, or sure again."""
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
 """The typical units of each region of the pool: for the first rounds, when nothing is known."""
 from __future__ import annotations
 
