@@ -138,7 +138,7 @@ def test_a_pickle_is_refused_with_the_reason(ensemble):
     ({'members': 0}, 'members'),
     ({'source': 'mpl'}, "did you mean 'mlp'"),
     ({'sizes': {'hand': 3}}, 'sizes: found hand, expected hand, goal, task'),
-    ({'network': {'hiden': [3]}}, 'network: hidden'),
+    ({'network': {'hiden': [3]}}, "network: hiden: .*did you mean 'hidden'"),
     ({'nose': 1}, 'nose'),
     ({'members': 10**30}, 'members: found 1000'),
     ({'members': 10_000, 'network': {'hidden': [10**6, 10**6], 'variance_floor': 0.1}}, 'shape'),
