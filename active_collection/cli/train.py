@@ -43,11 +43,14 @@ def run(arguments: argparse.Namespace) -> int:
     from active_collection.bags.observation import ObservationSpec
     from active_collection.cli.progress import progress
     from active_collection.config import load
+    from active_collection.errors import ConfigError
     from active_collection.uncertainty.building import build
     from active_collection.uncertainty.decoding import read_demonstrations
 
     spec = load(arguments.spec, ObservationSpec)
     settings = _settings(arguments)
+    if not arguments.data.is_dir():
+        raise ConfigError('--data', found=str(arguments.data), expected='a data directory')
     arguments.out.mkdir(parents=True, exist_ok=True)  # refused now, not after the training
     with progress('reading episodes') as update:
         decoded = read_demonstrations(

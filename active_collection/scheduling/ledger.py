@@ -200,9 +200,7 @@ class LedgerReader:
         return None
 
     def _damaged(self, error: object) -> SchedulingError:
-        return SchedulingError(
-            self.path, found=str(error),
-            expected='a sound ledger: restore a copy of it, or move it away to begin anew')
+        return _refused(self.path, error)
 
 
 class Ledger(LedgerReader):
@@ -293,6 +291,20 @@ def _connect(uri: str, path: Path) -> sqlite3.Connection:
         raise SchedulingError(path, found=str(error), expected='a ledger') from error
 
 
+#: What SQLite says of the place that a file is in, not of what stands in it.
+OF_THE_DISK = ('disk is full', 'disk I/O error', 'readonly database', 'unable to open')
+
+
+def _refused(path: Path, error: object) -> SchedulingError:
+    """Return the error for a ledger that SQLite cannot use; nobody is told to drop a sound one."""
+    if any(words in str(error) for words in OF_THE_DISK):
+        return SchedulingError(path, found=str(error), expected='a disk with room that can be '
+                               'written; the ledger itself is left as it is')
+    return SchedulingError(
+        path, found=str(error),
+        expected='a sound ledger: restore a copy of it, or move it away to begin anew')
+
+
 def _version(connection: sqlite3.Connection, path: Path) -> int:
     """Return the ledger's schema version, 0 for an empty file."""
     try:
@@ -300,8 +312,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
         application = int(connection.execute('PRAGMA application_id').fetchone()[0])
         tables = int(connection.execute('SELECT COUNT(*) FROM sqlite_master').fetchone()[0])
     except sqlite3.DatabaseError as error:
-        raise SchedulingError(path, found=str(error), expected='a sound ledger: restore a copy '
-                              'of it, or move it away to begin anew') from error
+        raise _refused(path, error) from error
     if (tables or version) and application != APPLICATION_ID:
         raise SchedulingError(path, found="another program's SQLite file", expected='a ledger')
     if version > VERSION:

@@ -1,7 +1,9 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
 """The ledger: one writer, nothing half written, refused when it is not sound."""
+import contextlib
 import sqlite3
+import subprocess
 
 import pytest
 from fleets import START
@@ -58,6 +60,34 @@ def test_a_damaged_file_is_refused_with_a_way_out_and_left_alone(tmp_path, conte
         with pytest.raises(SchedulingError, match=r'ledger.sqlite3.*move it away'):
             kind(path)
     assert path.read_bytes() == content
+
+
+def test_a_sound_ledger_on_a_full_disk_is_not_called_damaged(fleet, tmp_path):
+    one = fleet()
+    one.collect()
+    one.ledger.close()
+    sound = one.path.read_bytes()
+    one.__post_init__()
+    disk = tmp_path / 'disk'
+    disk.mkdir()
+    mount = subprocess.run(
+        ['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', str(disk)], capture_output=True)
+    if mount.returncode:
+        pytest.skip('a small file system needs the right to mount one')
+    try:
+        path = disk / 'ledger.sqlite3'
+        path.write_bytes(sound)
+        with contextlib.suppress(OSError), (disk / 'filler').open('wb', buffering=0) as filler:
+            while True:
+                filler.write(b'0' * 4096)
+
+        with pytest.raises(SchedulingError, match=r'ledger\.sqlite3') as raised:
+            Ledger(path)
+
+        assert 'move it away' not in str(raised.value)
+        assert path.read_bytes() == sound
+    finally:
+        subprocess.run(['umount', '-l', str(disk)], check=True)
 
 
 def test_damage_within_is_found_and_refused(fleet):

@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_weights(arguments, tmp_path, capsys):
     (['--members', '1000000000'], 'members'),
     (['--seed', '9' * 30], 'seed'),
     (['--spec', 'nowhere.yaml'], 'nowhere.yaml'),
-    (['--data', 'nowhere'], 'nowhere: found 0 demonstrations'),
+    (['--data', 'nowhere'], '--data: found nowhere, expected a data directory'),
 ])
 def test_a_mistake_is_one_line_and_status_2(arguments, capsys, change, message):
     assert main([*arguments, *change]) == 2
