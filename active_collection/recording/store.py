@@ -6,6 +6,9 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from datetime import timezone
@@ -72,6 +75,21 @@ def lock(path: Path) -> OpenDirectory | None:
     return directory
 
 
+@contextmanager
+def _alone_in(day: Path) -> Iterator[None]:
+    """
+    Keep other recorders from naming a directory here: a rename would replace their empty one.
+
+    :raises OSError: where the directory cannot be opened or locked
+    """
+    descriptor = os.open(day, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class EpisodeStore:
     """
     Episodes below <data>/episodes/<YYYY-MM-DD>/<episode_id>/.
@@ -90,7 +108,7 @@ class EpisodeStore:
         :raises OSError: where it cannot
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        probe = self.root / f'.probe.{os.getpid()}.partial'
+        probe = self.root / f'.probe.{uuid.uuid4().hex}.partial'
         probe.mkdir()
         probe.rmdir()
 
@@ -139,18 +157,19 @@ class EpisodeStore:
         day = self.root / date
         day.mkdir(parents=True, exist_ok=True)
         # Locked before it has its name, so nobody ever sees it unlocked.
-        partial = day / f'.{episode_id}.{os.getpid()}.partial'
-        shutil.rmtree(partial, ignore_errors=True)
+        partial = day / f'.{episode_id}.{uuid.uuid4().hex}.partial'
         partial.mkdir()
+        directory = lock(partial)
+        if directory is None:
+            raise FileExistsError(f'{partial}: in use')
         try:
-            directory = lock(partial)
-            if directory is None:
-                raise FileExistsError(f'{partial}: in use')
             directory.path = day / f'{episode_id}{RECORDING_SUFFIX}'
-            if directory.path.exists() or (day / episode_id).exists():
-                raise FileExistsError(f'{directory.path}: exists')
-            partial.rename(directory.path)
+            with _alone_in(day):
+                if directory.path.exists() or (day / episode_id).exists():
+                    raise FileExistsError(f'{directory.path}: exists')
+                partial.rename(directory.path)
         except OSError:
+            directory.release()
             shutil.rmtree(partial, ignore_errors=True)
             raise
         sync_directory(day)
