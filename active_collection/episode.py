@@ -64,7 +64,10 @@ class TopicStatistics:
     :param lost: messages that the middleware reported lost before the recorder
     :param bytes: serialized bytes written
     :param rate: mean rate of receipt (Hz)
+    :param expected_rate: rate that the publisher should keep (Hz); 0 if not known
     :param largest_gap: longest time between two messages (s)
+    :param clock_skew: median of receipt minus header.stamp (s), so latency and clock offset
+        together; NaN where the type carries no stamp
     """
 
     topic: str
@@ -75,7 +78,9 @@ class TopicStatistics:
     lost: int = 0
     bytes: int = 0
     rate: float = 0.0
+    expected_rate: float = 0.0
     largest_gap: float = 0.0
+    clock_skew: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import fields
 
 from builtin_interfaces.msg import Duration
 from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import KeyValue
 
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
@@ -131,6 +132,8 @@ def episode_to_msg(record: EpisodeRecord, *, state: int, path: str = '',
         episode_id=record.episode_id, state=state, revision=record.revision, robot=record.robot,
         operator_name=record.operator, source=record.source.value,
         scenario=scenario_to_msg(record.scenario), assignment_id=record.assignment_id,
+        notes=record.notes,
+        tags=[KeyValue(key=key, value=value) for key, value in sorted(record.tags.items())],
         outcome=OUTCOME_TO_MSG[record.outcome],
         stop_reason=record.stop_reason.value if record.stop_reason else '',
         started_at=time_to_msg(record.started_ns), finished_at=time_to_msg(record.finished_ns),
@@ -141,7 +144,7 @@ def episode_to_msg(record: EpisodeRecord, *, state: int, path: str = '',
 
 def episode_from_msg(message: EpisodeMsg) -> EpisodeRecord:
     """
-    Return the record that a peer published; its notes, tags and versions are left out.
+    Return the record that a peer published; its versions are left out.
 
     :raises ActiveCollectionError: where an id, a name, the outcome or the source is not valid
     """
@@ -159,5 +162,6 @@ def episode_from_msg(message: EpisodeMsg) -> EpisodeRecord:
         robot=message.robot, source=source, started_ns=time_to_ns(message.started_at),
         finished_ns=time_to_ns(message.finished_at), outcome=outcome, stop_reason=stop_reason,
         assignment_id=message.assignment_id, operator=message.operator_name,
+        notes=message.notes, tags={tag.key: tag.value for tag in message.tags},
         revision=message.revision, topics=tuple(topic_from_msg(t) for t in message.topics),
         uncertainty=summary_from_msg(message.uncertainty))

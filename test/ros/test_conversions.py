@@ -34,7 +34,8 @@ def test_an_episode_survives_its_message(outcome):
         episode_id='e1', scenario=SCENARIO, robot='arm', source=Source.POLICY,
         started_ns=1_500_000_001, finished_ns=2_000_000_000, outcome=outcome,
         stop_reason=StopReason.FINISHED, assignment_id='a1', operator='Ada', revision=3,
-        topics=(TopicStatistics('/a', 't', 5, 4, 1, 0, 100, 2.5, 0.5),),
+        notes='slow', tags={'lamp': 'off'},
+        topics=(TopicStatistics('/a', 't', 5, 4, 1, 0, 100, 2.5, 5.0, 0.5, 0.125),),
         uncertainty=UncertaintySummary('e1', 'm1', 2, 0.5, 0.75, 0.75, 0.25, 1.0, 0.5))
 
     message = conversions.episode_to_msg(
