@@ -23,7 +23,8 @@ from active_collection.selection.units import Scores
 
 _BLOCK = 1024       # units brought up to date together
 _PIECE = 256        # of them in one matrix product: units of a similar age
-_FRONT = 1 << 15    # units among which the largest bounds are looked for
+_FRONT = 1 << 13    # units among which the largest bounds are looked for
+_CHUNK = 1 << 11    # units of a pass over all: their vectors stay in the processor's cache
 _FIRST = 64         # centres that all units are compared with before the first pick
 _SAMPLE = 4096      # units whose mean is the origin: small vectors, small rounding errors
 
@@ -65,15 +66,18 @@ class _Traversal:
         sample = np.linspace(0, n - 1, min(n, _SAMPLE)).astype(np.int64)
         self._origin = embeddings.take(sample).mean(axis=0)
         self._weights = None if weights is None else (weights ** 2).astype(np.float32)
-        self._centres = np.empty((len(centres) + more, embeddings.dimension), np.float32)
-        self._centres[:len(centres)] = self._vectors(centres)
-        self._lengths = np.einsum('ij,ij->i', self._centres, self._centres)
+        #: Centres times -2, so that a product is the mixed term of a squared distance.
+        self._doubled = np.empty((len(centres) + more, embeddings.dimension), np.float32)
+        self._lengths = np.empty(len(self._doubled), np.float32)
+        vectors = self._vectors(centres)
+        self._lengths[:len(centres)] = np.einsum('ij,ij->i', vectors, vectors)
+        self._doubled[:len(centres)] = np.float32(-2.0) * vectors
         self._count = len(centres)
         self._seen = np.full(n, min(_FIRST, len(centres)), np.int32)
         self._squares = np.empty(n, np.float32)
         self._distances = np.empty(n, np.float32)
         first = slice(0, min(_FIRST, len(centres)))
-        for start, chunk in embeddings.chunks():
+        for start, chunk in embeddings.chunks(_CHUNK):
             vectors = chunk - self._origin
             squares = np.einsum('ij,ij->i', vectors, vectors)
             part = slice(start, start + len(vectors))
@@ -104,8 +108,9 @@ class _Traversal:
         if len(front) > _BLOCK:
             order = np.argpartition(values, -_BLOCK)
             others = max(floor, float(values[order[:-_BLOCK]].max()))
-            block = front[np.sort(order[-_BLOCK:])]
+            block = front[order[-_BLOCK:]]
         block = block[batch.available[block]]
+        block = block[np.argsort(self._seen[block], kind='stable')]
         vectors = self._update(block)
         self._pick(block, vectors, others, batch, reason)
         return True
@@ -113,10 +118,14 @@ class _Traversal:
     def _pick(self, block: Indices, vectors: NDArray[np.float32], others: float, batch: Batch,
               reason: str) -> None:
         """Pick within a block while its best is at least as far as any bound outside."""
+        # Distances only fall: what lies below the bound outside cannot be picked here any more.
+        near = np.flatnonzero(self._values(block) >= max(others, 0.0))
+        near = near[np.argsort(block[near])]  # the lowest number of equals, as the naive greedy
+        block, vectors = block[near], vectors[near]
         squares = self._squares[block]
         distances = self._distances[block]
         weights = None if self._weights is None else self._weights[block]
-        while not batch.is_full:
+        while not batch.is_full and len(block):
             values = distances if weights is None else weights * distances
             values = np.where(batch.available[block], values, np.float32(-1.0))
             best = int(values.argmax())
@@ -125,39 +134,52 @@ class _Traversal:
             score = float(np.sqrt(values[best]))
             batch.take(int(block[best]), score, reason.format(score=f'{score:.4g}'))
             centre, length = vectors[best], squares[best]
-            self._centres[self._count] = centre
-            self._lengths[self._count] = length
-            self._count += 1
-            new = squares + length - 2.0 * (vectors @ centre)
+            self._add(centre, float(length))
+            new = vectors @ centre
+            new *= np.float32(-2.0)
+            new += squares + length
             np.minimum(distances, np.maximum(new, 0.0), out=distances)
             distances[best] = 0.0
         self._distances[block] = distances
         self._seen[block] = self._count
 
     def _update(self, block: Indices) -> NDArray[np.float32]:
-        """Compare units with the centres that they have not seen, and return their vectors."""
+        """
+        Compare units with the centres that they have not seen, and return their vectors.
+
+        :param block: the units, the one that has seen least first
+        """
         vectors = self._vectors(block)
-        by_age = np.argsort(self._seen[block], kind='stable')
         for start in range(0, len(block), _PIECE):
-            piece = by_age[start:start + _PIECE]
-            units = block[piece]
+            units = block[start:start + _PIECE]
             unseen = slice(int(self._seen[units[0]]), self._count)
             if unseen.start < unseen.stop:
-                new = self._to_centres(vectors[piece], self._squares[units], unseen)
+                new = self._to_centres(vectors[start:start + _PIECE], self._squares[units],
+                                       unseen)
                 self._distances[units] = np.minimum(self._distances[units], new)
         self._seen[block] = self._count
         return vectors
 
+    def _add(self, centre: NDArray[np.float32], length: float) -> None:
+        self._doubled[self._count] = centre
+        self._doubled[self._count] *= np.float32(-2.0)
+        self._lengths[self._count] = length
+        self._count += 1
+
     def _to_centres(self, vectors: NDArray[np.float32], squares: NDArray[np.float32],
                     which: slice) -> NDArray[np.float32]:
         """Return the squared distance of each vector to the nearest of some centres."""
-        products = vectors @ self._centres[which].T
-        nearest = (self._lengths[which] - 2.0 * products).min(axis=1)
-        return np.asarray(np.maximum(nearest + squares, np.float32(0.0)))
+        products = vectors @ self._doubled[which].T
+        products += self._lengths[which]
+        nearest = products.min(axis=1)
+        nearest += squares
+        return np.asarray(np.maximum(nearest, np.float32(0.0), out=nearest))
 
     def _values(self, units: Indices | slice) -> NDArray[np.float32]:
         distances = self._distances[units]
         return distances.copy() if self._weights is None else self._weights[units] * distances
 
     def _vectors(self, units: Indices) -> NDArray[np.float32]:
-        return np.asarray(self._embeddings.take(units) - self._origin, dtype=np.float32)
+        vectors = self._embeddings.take(units)
+        vectors -= self._origin
+        return vectors
