@@ -28,6 +28,20 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra='forbid', allow_inf_nan=False)
 
 
+class PlacedError(ValueError):
+    """
+    A validator's mistake in a value further in than the one it looks at, so that it has a line.
+
+    :param location: keys and indices that lead there from the value that the validator looks at
+    :param found: what stands there
+    """
+
+    def __init__(self, location: Location, *, found: object, expected: str) -> None:
+        super().__init__(expected)
+        self.location = location
+        self.found = found
+
+
 #: Values in a file, each alias counted as what it stands for: beyond it, a few lines of aliases
 #: of aliases would fill the memory.
 MOST_VALUES = 1_000_000
@@ -148,7 +162,11 @@ def _first_mistake(error: ValidationError, model: type[BaseModel], where: str,
                    root: yaml.Node | None) -> ConfigError:
     mistakes = error.errors(include_url=False)
     mistake = next((m for m in mistakes if _stands_for_missing(m, mistakes)), mistakes[0])
+    cause = mistake.get('ctx', {}).get('error')
     location: Location = mistake['loc']
+    found = mistake.get('input')
+    if isinstance(cause, PlacedError):
+        location, found = location + cause.location, cause.found
     line = f':{_line(root, location)}' if root is not None else ''
     key = '.'.join(str(part) for part in location) or 'file'
     more = f' (and {error.error_count() - 1} more)' if error.error_count() > 1 else ''
@@ -163,7 +181,7 @@ def _first_mistake(error: ValidationError, model: type[BaseModel], where: str,
         return ConfigError(f'{where}{line}: {key}', found='nothing', expected='this key' + more)
     message = mistake['msg'].removeprefix('Value error, ')
     return ConfigError(
-        f'{where}{line}: {key}', found=repr(mistake.get('input')),
+        f'{where}{line}: {key}', found=repr(found),
         expected=message[:1].lower() + message[1:] + more)
 
 

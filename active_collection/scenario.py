@@ -3,8 +3,10 @@
 """Scenarios, and the catalogue of all that may be collected: the scenario space."""
 from __future__ import annotations
 
+import difflib
 import json
 import math
+from collections.abc import Collection
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,14 +17,19 @@ from pydantic import Field
 from pydantic import field_validator
 from pydantic import model_validator
 
+from active_collection.config import Location
 from active_collection.config import Model
+from active_collection.config import PlacedError
 from active_collection.errors import ConfigError
 from active_collection.names import check_name
 from active_collection.names import is_safe_name
 from active_collection.registry import unknown
 
 Value = str | float
+#: Who can act at a robot.
 Collector = Literal['teleoperation', 'scripted', 'policy']
+#: Who may act out a task: a proxy is the robot's policy, conditioned on another task.
+TaskCollector = Literal['teleoperation', 'scripted', 'proxy', 'policy']
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +142,8 @@ class Task(Model):
     importance: float = Field(default=1.0, ge=0)
     minimum_episodes: int = Field(default=0, ge=0)
     maximum_episodes: int | None = Field(default=None, ge=0)
-    collectors: tuple[Collector, ...] = Field(default=('scripted',), min_length=1)
+    collectors: tuple[TaskCollector, ...] = Field(default=('scripted',), min_length=1)
+    proxy_task: str = ''
     capabilities: tuple[str, ...] = ()
     environments: tuple[str, ...] | None = None
     factors: dict[str, Factor] = {}
@@ -144,6 +152,20 @@ class Task(Model):
     def _quotas_are_ordered(self) -> Task:
         if self.maximum_episodes is not None and self.maximum_episodes < self.minimum_episodes:
             raise ValueError("'minimum_episodes' at most 'maximum_episodes'")
+        return self
+
+    @model_validator(mode='after')
+    def _collectors_are_complete(self) -> Task:
+        for index, collector in enumerate(self.collectors):
+            if collector in self.collectors[:index]:
+                raise PlacedError(('collectors', index), found=collector,
+                                  expected='each collector once')
+            if collector == 'proxy' and not self.proxy_task:
+                raise PlacedError(('collectors', index), found=collector,
+                                  expected="a 'proxy_task', whose policy is to collect")
+        if self.proxy_task and 'proxy' not in self.collectors:
+            raise PlacedError(('proxy_task',), found=self.proxy_task,
+                              expected="'proxy' among the task's collectors")
         return self
 
 
@@ -205,22 +227,32 @@ class ScenarioSpace(Model):
     @model_validator(mode='after')
     def _references_exist(self) -> ScenarioSpace:
         for name, task in self.tasks.items():
-            for environment in task.environments or ():
-                if environment not in self.environments:
-                    raise ValueError(f'environments that exist; tasks.{name}.environments names '
-                                     f'{environment!r}')
+            for k, environment in enumerate(task.environments or ()):
+                _check_known(environment, self.environments,
+                             ('tasks', name, 'environments', k))
+            if task.proxy_task:
+                self._check_proxy(name, task)
         for name, environment_ in self.environments.items():
-            for robot in environment_.robots or ():
-                if self.robots and robot not in self.robots:
-                    raise ValueError(
-                        f'robots that exist; environments.{name}.robots names {robot!r}')
-        for exclusion in self.exclusions:
-            if exclusion.task is not None and exclusion.task not in self.tasks:
-                raise ValueError(f'tasks that exist; an exclusion names {exclusion.task!r}')
-            if exclusion.environment not in {None, *self.environments}:
-                raise ValueError(f'environments that exist; an exclusion names '
-                                 f'{exclusion.environment!r}')
+            for k, robot in enumerate(environment_.robots or ()):
+                if self.robots:
+                    _check_known(robot, self.robots, ('environments', name, 'robots', k))
+        for k, exclusion in enumerate(self.exclusions):
+            if exclusion.task is not None:
+                _check_known(exclusion.task, self.tasks, ('exclusions', k, 'task'))
+            if exclusion.environment is not None:
+                _check_known(exclusion.environment, self.environments,
+                             ('exclusions', k, 'environment'))
         return self
+
+    def _check_proxy(self, name: str, task: Task) -> None:
+        """Refuse a proxy task that is unknown, the task itself, or has no policy of its own."""
+        location = ('tasks', name, 'proxy_task')
+        _check_known(task.proxy_task, self.tasks, location)
+        if task.proxy_task == name:
+            raise PlacedError(location, found=name, expected='another task than itself')
+        if 'policy' not in self.tasks[task.proxy_task].collectors:
+            raise PlacedError(location, found=task.proxy_task,
+                              expected="a task that lists 'policy' among its collectors")
 
     @cached_property
     def places(self) -> tuple[tuple[str, str], ...]:
@@ -264,6 +296,14 @@ class ScenarioSpace(Model):
             if exclusion.covers(scenario):
                 raise ConfigError(where, found=str(scenario), expected='a scenario that is not '
                                   f'excluded ({exclusion.reason or "no reason given"})')
+
+
+def _check_known(name: str, known: Collection[str], location: Location) -> None:
+    """Refuse a name that is not among the known ones, at its place in the file."""
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f' (did you mean {near[0]!r}?)' if near else ''
+        raise PlacedError(location, found=name, expected=f'one of {", ".join(known)}{hint}')
 
 
 def scenario_key(scenario: Scenario) -> str:

@@ -103,9 +103,12 @@ def test_a_scenario_of_the_space_passes():
     ('low: -0.1, high: 0.1', 'low: 0.2, high: 0.1', ["'low' at most 'high'", 'space.yaml:7']),
     ('low: -0.1, high: 0.1', 'low: 0.2', ['tasks.pick.factors.x']),
     ('values: [red, blue]', 'values: []', ['at least one value']),
-    ('environments: [kitchen]', 'environments: [kichen]', ["'kichen'"]),
-    ('robots: [arm_1]', 'robots: [arm_9]', ["'arm_9'"]),
-    ('task: pick, environment: lab', 'task: pik', ["'pik'"]),
+    ('environments: [kitchen]', 'environments: [kichen]',
+     ['space.yaml:9: tasks.open.environments.0', "'kichen'", "did you mean 'kitchen'"]),
+    ('robots: [arm_1]', 'robots: [arm_9]', ['space.yaml:12: environments.lab.robots.0', "'arm_9'"]),
+    ('task: pick, environment: lab', 'task: pik', ['space.yaml:17: exclusions.0.task', "'pik'"]),
+    ('environment: lab, reason', 'environment: lob, reason',
+     ['space.yaml:17: exclusions.0.environment', "'lob'"]),
     ('  pick:', '  pi/ck:', ["'pi/ck'"]),
     ('format: 1', 'format: 2', ['format', '2']),
 ])
@@ -115,3 +118,32 @@ def test_a_mistake_in_the_space_is_named(old, new, words):
 
     for word in words:
         assert word in str(raised.value)
+
+
+@pytest.mark.parametrize(('collectors', 'words'), [
+    ('collectors: [scripted, proxy, policy]',
+     ['space.yaml:5: tasks.pick.collectors.1', "'proxy'", "a 'proxy_task'"]),
+    ('collectors: [scripted]\n    proxy_task: open',
+     ['space.yaml:6: tasks.pick.proxy_task', "'proxy' among"]),
+    ('collectors: [proxy]\n    proxy_task: opne',
+     ['space.yaml:6: tasks.pick.proxy_task', "did you mean 'open'"]),
+    ('collectors: [proxy, policy]\n    proxy_task: pick',
+     ['space.yaml:6: tasks.pick.proxy_task', 'another task']),
+    ('collectors: [proxy]\n    proxy_task: open',
+     ['space.yaml:6: tasks.pick.proxy_task', "lists 'policy'"]),
+    ('collectors: [policy, policy]', ['space.yaml:5: tasks.pick.collectors.1', 'once']),
+])
+def test_a_proxy_that_cannot_collect_is_refused_at_its_line(collectors, words):
+    with pytest.raises(ConfigError) as raised:
+        space(SPACE.replace('  pick:\n', f'  pick:\n    {collectors}\n', 1))
+
+    for word in words:
+        assert word in str(raised.value)
+
+
+def test_a_proxy_task_with_a_policy_of_its_own_may_collect():
+    text = SPACE.replace('  pick:\n', '  pick:\n    collectors: [proxy, policy]\n'
+                         '    proxy_task: open\n', 1).replace(
+        '  open:\n', '  open:\n    collectors: [scripted, policy]\n', 1)
+
+    assert space(text).tasks['pick'].proxy_task == 'open'
