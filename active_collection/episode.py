@@ -18,6 +18,17 @@ from active_collection.files import parse_json
 from active_collection.names import check_name
 from active_collection.scenario import Scenario
 
+#: Tag of an episode that a policy acted out conditioned on another task, a proxy: that task.
+POLICY_TASK = 'policy_task'
+#: Tag: the person who judged the outcome; without it, what the robot itself said.
+JUDGED_BY = 'judged_by'
+#: Tag: why the policy asked for help during the episode.
+HELP_REQUESTED = 'help_requested'
+#: Tag: who acted from then on: 'teleoperation'; missing where nobody did.
+HELP_GIVEN = 'help_given'
+#: Beginning of the tags that tell the scene at the end: 'scene.drawer' = 'open'.
+SCENE = 'scene.'
+
 #: Key of the record in a rosbag2 directory's metadata.yaml, under custom_data.
 CUSTOM_DATA_KEY = 'active_collection.episode'
 FORMAT = 1
@@ -147,9 +158,21 @@ class EpisodeRecord:
         return any(topic.dropped or topic.lost for topic in self.topics)
 
     @property
+    def proxy_task(self) -> str:
+        """Return the other task whose policy acted; empty where none did."""
+        task = self.tags.get(POLICY_TASK, '') if self.source is Source.POLICY else ''
+        return task if task != self.scenario.task else ''
+
+    @property
+    def acts_own_policy(self) -> bool:
+        """Tell whether it shows what the policy can do: nobody and no other task's policy did."""
+        return (self.source is Source.POLICY and not self.proxy_task
+                and HELP_GIVEN not in self.tags)
+
+    @property
     def is_demonstration(self) -> bool:
-        """Tell whether a policy may imitate it: a success that no policy acted out."""
-        return self.outcome is Outcome.SUCCESS and self.source is not Source.POLICY
+        """Tell whether a policy may imitate it: a success that was not its own alone."""
+        return self.outcome is Outcome.SUCCESS and not self.acts_own_policy
 
     def amended(self, **changes: Any) -> EpisodeRecord:
         """Return the record with these fields changed and the next revision."""

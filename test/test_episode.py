@@ -72,10 +72,23 @@ def test_unknown_keys_of_a_later_version_are_ignored():
     assert EpisodeRecord.from_json(json.dumps(data)).episode_id == 'e1'
 
 
-def test_only_a_success_that_no_policy_acted_out_is_a_demonstration():
-    assert record(outcome=Outcome.SUCCESS).is_demonstration
-    assert not record(outcome=Outcome.FAILURE).is_demonstration
-    assert not record(outcome=Outcome.SUCCESS, source=Source.POLICY).is_demonstration
+@pytest.mark.parametrize(('outcome', 'source', 'tags', 'is_demonstration'), [
+    (Outcome.SUCCESS, Source.SCRIPTED, {}, True),
+    (Outcome.FAILURE, Source.SCRIPTED, {}, False),
+    (Outcome.SUCCESS, Source.POLICY, {}, False),
+    (Outcome.SUCCESS, Source.POLICY, {'policy_task': 'pick'}, False),
+    (Outcome.SUCCESS, Source.POLICY, {'policy_task': 'push'}, True),
+    (Outcome.SUCCESS, Source.POLICY, {'help_requested': 'epistemic'}, False),
+    (Outcome.SUCCESS, Source.POLICY, {'help_given': 'teleoperation'}, True),
+    (Outcome.FAILURE, Source.POLICY, {'help_given': 'teleoperation'}, False),
+])
+def test_only_a_success_that_is_not_the_policys_own_is_a_demonstration(
+        outcome, source, tags, is_demonstration):
+    one = record(outcome=outcome, source=source, tags=tags)
+
+    assert one.is_demonstration == is_demonstration
+    if source is Source.SCRIPTED:
+        assert not one.acts_own_policy
 
 
 def test_an_amendment_raises_the_revision_and_leaves_the_original():

@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from active_collection.episode import JUDGED_BY
+from active_collection.episode import SCENE
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
 from active_collection.registry import Registry
 from active_collection.scenario import ScenarioSpace
 from active_collection.scenario import Task
 
-#: Tags of an episode that tell the scene at its end: 'scene.drawer' = 'open'.
-SCENE = 'scene.'
 #: Outcomes that are not a detector's to change: the system or the operator gave the episode up.
 GIVEN_UP = frozenset({Outcome.ABORTED, Outcome.DISCARDED})
 
@@ -41,13 +41,13 @@ class RobotSays:
 
 
 class PersonSays:
-    """What a person said by amending the episode; until then it waits in the label queue."""
+    """What a person said, on the spot or by amending it; until then it waits for a label."""
 
     def judge(self, task: str, entry: Task, record: EpisodeRecord) -> Outcome:
-        """Return the outcome of an episode's own task once it was amended."""
+        """Return the outcome of an episode's own task once a person judged it."""
         del entry
-        is_amended = record.revision >= 2 and record.scenario.task == task
-        return record.outcome if is_amended else Outcome.UNKNOWN
+        is_judged = JUDGED_BY in record.tags and record.scenario.task == task
+        return record.outcome if is_judged else Outcome.UNKNOWN
 
 
 class EffectsHold:
@@ -90,9 +90,14 @@ class Judges:
             name: DETECTORS.get(task.success)() for name, task in space.tasks.items()}
 
     def outcome(self, record: EpisodeRecord) -> Outcome:
-        """Return the outcome of an episode as its own task's detector sees it."""
+        """
+        Return the outcome of an episode as its own task's detector sees it.
+
+        What a person said of it goes over what any detector says.
+        """
         task = self._space.tasks.get(record.scenario.task)
-        if task is None or record.outcome in GIVEN_UP:
+        is_judged = JUDGED_BY in record.tags and record.outcome is not Outcome.UNKNOWN
+        if task is None or is_judged or record.outcome in GIVEN_UP:
             return record.outcome
         return self._detectors[record.scenario.task].judge(record.scenario.task, task, record)
 

@@ -3,6 +3,7 @@
 """What MT-Opt does in collection: parity, detectors, label queue, impersonation, weights."""
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from fleets import episode
 
@@ -10,8 +11,15 @@ from active_collection.config import parse
 from active_collection.episode import Outcome
 from active_collection.episode import Source
 from active_collection.errors import ConfigError
+from active_collection.scenario import Scenario
 from active_collection.scenario import ScenarioSpace
+from active_collection.scheduling.beliefs import Beliefs
+from active_collection.scheduling.collectors import CollectorChoice
+from active_collection.scheduling.collectors import usable
+from active_collection.scheduling.detectors import Judges
+from active_collection.scheduling.events import Result
 from active_collection.scheduling.sampling import balanced
+from active_collection.scheduling.settings import SchedulerSettings
 
 GROUP = """
 format: 1
@@ -46,6 +54,65 @@ def test_the_policy_takes_over_where_it_is_as_good_as_the_demonstrators(fleet):
     assert share('pick') < 0.5
 
 
+PROXIES = """
+format: 1
+tasks:
+  push: {collectors: [scripted, policy]}
+  slide: {collectors: [proxy, policy], proxy_task: push}
+  lift: {collectors: [teleoperation, proxy, scripted, policy], proxy_task: push}
+environments: {cell: {}}
+"""
+
+
+@pytest.mark.parametrize(('task', 'offered', 'has_policy', 'expected'), [
+    ('push', ('policy', 'scripted'), True, ('scripted', 'policy')),
+    ('push', ('policy', 'scripted'), False, ('scripted',)),
+    ('slide', ('policy', 'scripted'), True, ('proxy', 'policy')),
+    ('slide', ('policy', 'scripted'), False, ()),
+    ('slide', ('scripted',), True, ()),
+    ('lift', ('scripted', 'policy', 'teleoperation'), True,
+     ('teleoperation', 'proxy', 'scripted', 'policy')),
+    ('lift', ('scripted',), True, ('scripted',)),
+])
+def test_who_can_act_follows_the_tasks_order_and_the_robots_offer(
+        task, offered, has_policy, expected):
+    space = parse(PROXIES, ScenarioSpace, where='space.yaml')
+
+    assert usable(space.tasks[task], offered, has_policy=has_policy) == expected
+
+
+@pytest.mark.parametrize(('policy_successes', 'margin', 'quantile', 'share'), [
+    (None, 0.1, 0.1, 0.2),
+    (2, 0.1, 0.1, 0.2),
+    (18, 0.1, 0.1, 1.0),
+    (18, 0.1, 0.001, 0.2),
+    (2, 0.9, 0.1, 1.0),
+])
+def test_a_proxy_collects_until_the_policys_lower_bound_reaches_it(
+        policy_successes, margin, quantile, share):
+    space = parse(PROXIES, ScenarioSpace, where='space.yaml')
+    settings = SchedulerSettings(policy_share=0.2, parity_share=1.0, parity_margin=margin,
+                                 parity_quantile=quantile)
+    beliefs = Beliefs(space, discount=1.0)
+    beliefs.see_ensemble('e1')
+    slide = Scenario('slide', 'cell')
+    for number in range(20):
+        outcome = Outcome.SUCCESS if number % 10 else Outcome.FAILURE
+        beliefs.count(Result(slide, Source.SCRIPTED, outcome, epoch=1), 1)
+        if policy_successes is not None:
+            outcome = Outcome.SUCCESS if number < policy_successes else Outcome.FAILURE
+            beliefs.count(Result(slide, Source.POLICY, outcome, epoch=1), 1)
+
+    random = np.random.default_rng(0)
+    choices = [CollectorChoice(space, settings).choose(beliefs, 'slide', ('policy',), random)
+               for _ in range(200)]
+
+    assert all(choice.collector == 'policy' and choice.share == share for choice in choices)
+    assert {choice.policy_task for choice in choices} == ({''} if share == 1.0 else {'', 'push'})
+    own = sum(choice.policy_task == '' for choice in choices) / len(choices)
+    assert own == pytest.approx(share, abs=0.1)
+
+
 def states(one):
     return {t.task: t for t in one.scheduler.state(one.now).tasks}
 
@@ -75,10 +142,26 @@ def test_what_needs_a_person_waits_for_one(fleet, group):
     assert states(one)['shake'].episodes == 0
     assert [e.episode_id for e in one.ledger.unjudged()] == [record.episode_id]
 
-    one.scheduler.finished(replace(record, revision=2), one.now)
+    one.scheduler.finished(replace(record, revision=2, notes='seen from the side'), one.now)
+    assert len(one.ledger.unjudged()) == 1
+
+    judged = replace(record, revision=3, tags={'judged_by': 'ada'})
+    one.scheduler.finished(judged, one.now)
+    one.scheduler.finished(judged, one.now)
 
     assert states(one)['shake'].successes == 1
     assert one.ledger.unjudged() == []
+
+
+@pytest.mark.parametrize('task', ['lift', 'shake', 'pour'])
+def test_a_persons_word_goes_over_every_detector(group, fleet, task):
+    record = replace(
+        episode(fleet(group).grant()), scenario=Scenario.of(task, 'cell', {}),
+        outcome=Outcome.FAILURE, tags={'scene.mug': 'up', 'judged_by': 'ada'})
+
+    assert Judges(group).outcome(record) is Outcome.FAILURE
+    assert Judges(group).outcome(replace(record, outcome=Outcome.UNKNOWN)) is (
+        Outcome.UNKNOWN if task == 'shake' else Outcome.SUCCESS)
 
 
 def test_an_unknown_detector_is_refused_at_the_start(fleet):
