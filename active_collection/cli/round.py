@@ -43,18 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_start(step: argparse.ArgumentParser) -> None:
+    from active_collection.cli import query
+
     step.add_argument('--count', type=int, default=0,
                       help=f'units to select (default: {_BATCH}; in the first round '
                            f'{_SEED_SHARE:.0%} of the pool, {_SEED_LEAST} to {_SEED_MOST})')
     step.add_argument('--strategy', default='',
-                      help='query strategy (default: hybrid; in the first round typiclust)')
-    step.add_argument('--option', action='append', default=[], metavar='KEY=VALUE',
-                      help='option of the strategy, may be given again')
-    step.add_argument('--seed', default=0, type=int, help='of all randomness (default: 0)')
-    step.add_argument('--gap', default=1.0, type=float, metavar='SECONDS',
-                      help='least time between two picks of one camera (default: %(default)s)')
-    step.add_argument('--duplicate-bits', default=2, type=int, metavar='BITS',
-                      help='picks differ in more than so many of 64 hash bits (default: 2)')
+                      help='query strategy (default: hybrid; in the first round typiclust, '
+                           'which covers the pool; random for a plain seed)')
+    query.add_arguments(step)
 
 
 def _add_export(step: argparse.ArgumentParser) -> None:
@@ -86,34 +83,26 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _start(arguments: argparse.Namespace) -> int:
-    from active_collection.cli.options import key_values
-    from active_collection.cli.options import positive
-    from active_collection.cli.rounds import labels_of
+    from active_collection.cli import query as shared
     from active_collection.errors import ConfigError
-    from active_collection.selection.batch import Limits
     from active_collection.selection.pool import Pool
     from active_collection.selection.rounds import all_rounds
-    from active_collection.selection.rounds import chosen_before
     from active_collection.selection.rounds import number_of
     from active_collection.selection.rounds import write_round
-    from active_collection.selection.select import Query
     from active_collection.selection.select import select
 
-    if arguments.count < 0 or arguments.seed < 0 or not -1 <= arguments.duplicate_bits <= 64:
-        raise ConfigError('--count, --seed or --duplicate-bits', found='a value out of range',
-                          expected='at least 0, at least 0, -1 to 64')
+    if arguments.count < 0:
+        raise ConfigError('--count', found=arguments.count, expected='at least 0')
     before = all_rounds(arguments.data / 'rounds')
     pool = Pool.open(arguments.data / 'pool')
     seed_count = max(_SEED_LEAST, min(_SEED_MOST, round(_SEED_SHARE * len(pool))))
-    query = Query(
-        count=arguments.count or (_BATCH if before else seed_count),
-        strategy=arguments.strategy or ('hybrid' if before else 'typiclust'),
-        options=key_values(arguments.option, '--option'), seed=arguments.seed,
-        limits=Limits(positive(arguments.gap, '--gap', zero=True), arguments.duplicate_bits),
-        labelled=chosen_before(before), labels=labels_of(before))
+    query = shared.query_of(
+        arguments, pool, count=arguments.count or (_BATCH if before else seed_count),
+        strategy=arguments.strategy or ('hybrid' if before else 'typiclust'), before=before)
     selection = select(pool, query)
     number = number_of(before[-1]) + 1 if before else 1
     made = write_round(arguments.data / 'rounds' / str(number), pool, query, selection)
+    shared.tell(query, selection, pool)
     print(f'round {number}: {len(selection.picks)} of {len(pool)} units selected by '
           f'{query.strategy} into {made.directory}')
     return 0

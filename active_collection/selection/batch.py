@@ -55,7 +55,8 @@ class Batch:
     """
     The picks of one selection, being gathered. It alone knows which units may still be taken.
 
-    `duplicates` counts the units that were ruled out because they look like a pick.
+    `duplicates` counts the units that were ruled out because they look like a pick; `notes` are
+    lines that the strategy has to say of the whole.
 
     :param units: the pool
     :param count: how many to take at most
@@ -69,6 +70,7 @@ class Batch:
         self._limits = limits or Limits()
         self.count = count
         self.picks: list[Pick] = []
+        self.notes: list[str] = []
         self._available = candidates.copy()
         self._units = units
         self._hashes = hashes
@@ -168,6 +170,37 @@ class Batch:
             used[code] = used.get(code, 0) + 1
             if used[code] >= most:
                 self._available[codes == code] = False
+
+
+class Part:
+    """
+    Some units of a batch, under numbers of their own: what may be taken, and the taking.
+
+    :param units: int64 (M,): their numbers in the pool
+    """
+
+    def __init__(self, batch: Batch, units: Indices) -> None:
+        self._batch = batch
+        self._units = units
+
+    @property
+    def available(self) -> NDArray[np.bool_]:
+        """Return bool (M,): what may still be taken."""
+        return np.asarray(self._batch.available[self._units])
+
+    @property
+    def remaining(self) -> int:
+        """Return how many picks are still wanted."""
+        return self._batch.remaining
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether nothing more can be taken of these units."""
+        return self.remaining <= 0 or not self.available.any()
+
+    def take(self, unit: int, score: float, reason: str) -> None:
+        """Take one of these units, by its number here."""
+        self._batch.take(int(self._units[unit]), score, reason)
 
 
 def _bits(values: NDArray[np.uint64]) -> NDArray[np.uint8]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from active_collection.selection.batch import Batch
+from active_collection.selection.batch import Part
 from active_collection.selection.units import Embeddings
 from active_collection.selection.units import Indices
 from active_collection.selection.units import Scores
@@ -29,7 +30,7 @@ _FIRST = 64         # centres that all units are compared with before the first 
 _SAMPLE = 4096      # units whose mean is the origin: small vectors, small rounding errors
 
 
-def farthest_first(embeddings: Embeddings, batch: Batch, *, centres: Indices, reason: str,
+def farthest_first(embeddings: Embeddings, batch: Batch | Part, *, centres: Indices, reason: str,
                    weights: Scores | None = None) -> None:
     """
     Fill a batch with the units that are farthest from all centres and from each other.
@@ -94,7 +95,7 @@ class _Traversal:
         units = np.sort(order[-_FRONT:])
         return units[available[units]], float(values[order[:-_FRONT]].max())
 
-    def advance(self, front: Indices, floor: float, batch: Batch, reason: str) -> bool:
+    def advance(self, front: Indices, floor: float, batch: Batch | Part, reason: str) -> bool:
         """
         Bring the best of the front up to date and pick among them.
 
@@ -115,8 +116,8 @@ class _Traversal:
         self._pick(block, vectors, others, batch, reason)
         return True
 
-    def _pick(self, block: Indices, vectors: NDArray[np.float32], others: float, batch: Batch,
-              reason: str) -> None:
+    def _pick(self, block: Indices, vectors: NDArray[np.float32], others: float,
+              batch: Batch | Part, reason: str) -> None:
         """Pick within a block while its best is at least as far as any bound outside."""
         # Distances only fall: what lies below the bound outside cannot be picked here any more.
         near = np.flatnonzero(self._values(block) >= max(others, 0.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from dataclasses import dataclass
 from datetime import datetime
 from datetime import timezone
@@ -155,10 +156,13 @@ def _manifest(directory: Path, pool: Pool, query: Query, selection: Selection) -
         'gap_s': query.limits.gap_s,
         'duplicate_bits': query.limits.duplicate_bits,
         'quotas': dict(query.limits.quotas),
+        'trajectories': asdict(query.trajectories) if query.trajectories else None,
+        'predictions': query.predictions is not None,
         'labelled': len(query.labelled),
         'included': len(query.include),
         'excluded': len(query.exclude),
         'duplicates_avoided': selection.duplicates,
+        'notes': list(selection.notes),
     }
 
 

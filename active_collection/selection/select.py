@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from active_collection.errors import ConfigError
 from active_collection.errors import SelectionError
@@ -21,15 +23,16 @@ from active_collection.selection.batch import Batch
 from active_collection.selection.batch import Limits
 from active_collection.selection.batch import Pick
 from active_collection.selection.pool import Pool
+from active_collection.selection.strata import FACTOR
+from active_collection.selection.strata import TAG
+from active_collection.selection.strata import strata
 from active_collection.selection.strategies import STRATEGIES
 from active_collection.selection.strategies import QueryStrategy
+from active_collection.selection.trajectories import STRATUM
+from active_collection.selection.trajectories import Trajectories
+from active_collection.selection.trajectories import choose
 from active_collection.selection.units import Embeddings
 from active_collection.selection.units import Units
-
-#: Columns of the index by which quotas and strata may be named, and what they are made of.
-STRATA = {'bag': ('bag',), 'camera': ('bag', 'topic'), 'scenario': ('scenario',),
-          'task': ('task',), 'environment': ('environment',), 'outcome': ('outcome',),
-          'robot': ('robot',)}
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ class Query:
         but known to the strategy
     :param labels: unit id to label, of those that have one: a head trained on them gives the
         class probabilities that some strategies need
+    :param predictions: float32 (M, N, C): class probabilities by the members of the user's own
+        committee, in place of that head
+    :param trajectories: choose so many of them first, then units within; None: units of any
     :param darkest: units with a mean brightness below this or above 1 minus this are not taken
     """
 
@@ -59,6 +65,8 @@ class Query:
     exclude: Sequence[str] = ()
     labelled: Sequence[str] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    predictions: NDArray[np.float32] | None = None
+    trajectories: Trajectories | None = None
     darkest: float = 0.02
 
 
@@ -70,11 +78,13 @@ class Selection:
     :param picks: in the order in which they should be labelled
     :param available: units that were left to choose from when the batch was full
     :param duplicates: units ruled out because they look like a pick
+    :param notes: lines that the strategy has to say of the whole
     """
 
     picks: tuple[Pick, ...]
     available: int
     duplicates: int
+    notes: tuple[str, ...] = ()
 
 
 def select(pool: Pool, query: Query) -> Selection:
@@ -91,12 +101,21 @@ def select(pool: Pool, query: Query) -> Selection:
     numbers = {name: number for number, name in enumerate(pool.texts('unit_id'))}
     labelled = _mask(query.labelled, numbers, strict=False)
     exclude = _mask(query.exclude, numbers, strict=True)
-    units = with_head(units_of(pool, labelled), query, numbers)
+    units = with_predictions(units_of(pool, labelled, _strata_named(query)), query, numbers)
     exposure = pool.numbers('exposure')
     lit = (exposure >= query.darkest) & (exposure <= 1.0 - query.darkest)
+    candidates = lit & ~labelled & ~exclude
+    rng = np.random.default_rng(query.seed)
+    chosen, limits = None, query.limits
+    if query.trajectories is not None and len(pool):
+        chosen = choose(units, pool.numbers('novelty').astype(np.float64), candidates,
+                        query.trajectories, rng=rng, strategy=strategy('hybrid', {}))
+        candidates &= chosen.holds(units.strata[STRATUM]) | _mask(query.include, numbers,
+                                                                  strict=True)
+        limits = _within(limits, query.trajectories)
     # Strategies make room for all that is asked for: no more than there is.
-    batch = Batch(units, min(query.count, len(pool)), candidates=lit & ~labelled & ~exclude,
-                  limits=query.limits, hashes=pool.numbers('hash'))
+    batch = Batch(units, min(query.count, len(pool)), candidates=candidates,
+                  limits=limits, hashes=pool.numbers('hash'))
     for number in np.flatnonzero(labelled):
         batch.keep_away_from(int(number))
     _take_included(batch, query.include, numbers)
@@ -104,15 +123,21 @@ def select(pool: Pool, query: Query) -> Selection:
         raise SelectionError(
             pool.directory, found=f'{len(pool)} units, {int(labelled.sum())} of them labelled, '
             f'{int((~lit).sum())} too dark or too bright', expected='some that may be chosen')
-    chosen_strategy.fill(units, batch, np.random.default_rng(query.seed))
-    return Selection(tuple(batch.picks), int(batch.available.sum()), batch.duplicates)
+    chosen_strategy.fill(units, batch, rng)
+    picks = batch.picks if chosen is None else [
+        _explained(pick, chosen.reasons.get(int(units.strata[STRATUM][pick.unit])))
+        for pick in batch.picks]
+    return Selection(tuple(picks), int(batch.available.sum()), batch.duplicates,
+                     tuple(batch.notes))
 
 
-def units_of(pool: Pool, labelled: np.ndarray[Any, np.dtype[np.bool_]]) -> Units:
+def units_of(pool: Pool, labelled: NDArray[np.bool_], names: Iterable[str] = ()) -> Units:
     """
     Return the pool as query strategies see it.
 
     :param labelled: bool (N,)
+    :param names: strata beside those that every pool has
+    :raises ConfigError: where the pool has no such stratum
     """
     return Units(
         embeddings=Embeddings(pool.embeddings, pool.numbers('embedding_row')),
@@ -120,17 +145,21 @@ def units_of(pool: Pool, labelled: np.ndarray[Any, np.dtype[np.bool_]]) -> Units
         recordings=pool.codes('bag', 'topic'),
         uncertainty=pool.numbers('epistemic').astype(np.float64),
         labelled=labelled,
-        strata={name: pool.codes(*columns) for name, columns in STRATA.items()})
+        strata=strata(pool, names))
 
 
-def with_head(units: Units, query: Query, numbers: Mapping[str, int]) -> Units:
+def with_predictions(units: Units, query: Query, numbers: Mapping[str, int]) -> Units:
     """
-    Return the units with the class probabilities of a head trained on the query's labels.
+    Return the units with class probabilities: the query's, or of a head trained on its labels.
 
     Without labels of two classes they stay as they are.
 
     :param numbers: unit id to number
     """
+    if query.predictions is not None:
+        several = len(query.predictions) > 1
+        return replace(units, probabilities=query.predictions.mean(axis=0),
+                       members=query.predictions if several else None)
     known = sorted((numbers[unit], label) for unit, label in query.labels.items()
                    if unit in numbers)
     names = [label for _, label in known]
@@ -164,6 +193,27 @@ def strategy(name: str, options: Mapping[str, str]) -> QueryStrategy:
     return made
 
 
+def _strata_named(query: Query) -> set[str]:
+    """Return the strata that a query's quotas and options name."""
+    named = {*query.limits.quotas}
+    if query.trajectories is not None:
+        named |= {*query.trajectories.quotas}
+    by = query.options.get('by', '')
+    return named | {by} if by.startswith((FACTOR, TAG)) else named
+
+
+def _within(limits: Limits, wanted: Trajectories) -> Limits:
+    """Return the limits of the units within trajectories."""
+    if not wanted.each:
+        return limits
+    least = min(wanted.each, limits.quotas.get(STRATUM, wanted.each))
+    return replace(limits, quotas={**limits.quotas, STRATUM: least})
+
+
+def _explained(pick: Pick, why: str | None) -> Pick:
+    return pick if why is None else replace(pick, reason=f'{pick.reason}; {why}')
+
+
 def _take_included(batch: Batch, include: Sequence[str], numbers: Mapping[str, int]) -> None:
     for name in include:
         if name not in numbers:
@@ -173,11 +223,12 @@ def _take_included(batch: Batch, include: Sequence[str], numbers: Mapping[str, i
 
 
 def _mask(names: Sequence[str], numbers: Mapping[str, int], *,
-          strict: bool) -> np.ndarray[Any, np.dtype[np.bool_]]:
+          strict: bool) -> NDArray[np.bool_]:
     mask = np.zeros(len(numbers), np.bool_)
     for name in names:
         if name in numbers:
             mask[numbers[name]] = True
         elif strict:
-            raise SelectionError('exclude', found=repr(name), expected='a unit id of the pool')
+            raise SelectionError('include or exclude', found=repr(name),
+                                 expected='a unit id of the pool')
     return mask

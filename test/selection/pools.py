@@ -3,14 +3,24 @@
 """Pools in memory for tests of strategies."""
 from __future__ import annotations
 
-import numpy as np
+import json
+from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+
+from active_collection.scenario import Scenario
 from active_collection.selection.batch import Batch
 from active_collection.selection.batch import Limits
+from active_collection.selection.pool import SCHEMA
+from active_collection.selection.pool import Description
+from active_collection.selection.pool import Pool
 from active_collection.selection.units import Embeddings
 from active_collection.selection.units import Units
 
 SECOND = 10**9
+#: Units a bag of `make_pool`.
+PER = 20
 
 
 def make_units(n: int = 300, d: int = 12, *, seed: int = 0, known: float = 1.0,
@@ -37,3 +47,34 @@ def make_batch(units: Units, count: int, *, limits: Limits | None = None,
     hashes = rng.integers(0, 2**63, len(units), dtype=np.uint64)
     allowed = np.ones(len(units), bool) if candidates is None else candidates
     return Batch(units, count, candidates=allowed & ~units.labelled, limits=limits, hashes=hashes)
+
+
+def make_pool(tmp_path: Path, uncertainty: object, *, mugs: tuple[str, ...] = ('red', 'blue'),
+              tags: list[dict[str, str]] | None = None) -> Pool:
+    """Return a pool of bags of PER units, 0.5 s apart; one row of `uncertainty` a bag."""
+    uncertainty = np.asarray(uncertainty, np.float64)
+    bags, count = len(uncertainty), uncertainty.size
+    rows = np.arange(count)
+    bag = rows // PER
+    scenarios = [json.dumps(Scenario.of('pick', 'lab', {'mug': mugs[b % len(mugs)]}).to_dict())
+                 for b in range(bags)]
+    values = {
+        'unit_id': [f'u{i}' for i in rows], 'bag': [f'b{b}' for b in bag],
+        'receive_ns': rows * 500_000_000, 'stamp_ns': rows * 500_000_000,
+        'topic': ['/camera'] * count, 'scenario': [scenarios[b] for b in bag],
+        'task': ['pick'] * count, 'exposure': [0.5] * count,
+        'hash': np.random.default_rng(0).integers(0, 2**63, count, dtype=np.uint64),
+        'epistemic': uncertainty.ravel(), 'novelty': uncertainty.ravel()[::-1],
+        'embedding_row': rows}
+    columns = [pa.array(values[f.name], f.type) if f.name in values else
+               pa.array([''] * count if pa.types.is_string(f.type) else [0] * count, f.type)
+               for f in SCHEMA]
+    table = pa.Table.from_arrays(columns, schema=SCHEMA)
+    if tags is not None:
+        if 'tags' in table.column_names:
+            table = table.drop_columns(['tags'])
+        table = table.append_column('tags', pa.array([json.dumps(tags[b]) for b in bag]))
+    vectors = np.random.default_rng(1).normal(size=(count, 8)).astype(np.float32)
+    vectors += 10 * np.eye(8, dtype=np.float32)[bag % 8]
+    return Pool(tmp_path / 'pool', Description(extractor='descriptor', dimension=8), table,
+                vectors)

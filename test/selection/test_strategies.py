@@ -397,3 +397,9 @@ def test_density_is_high_in_the_middle_of_a_blob():
     vectors = np.concatenate([rng.normal(size=(99, 4)) * 0.1 + 1.0, [[-1.0, 1.0, -1.0, 1.0]]])
     found = densities(Embeddings.of(vectors.astype(np.float32)), np.arange(100), 5)
     assert found[:99].min() > 0.9 > found[99]
+
+
+def test_the_variance_of_actions_is_the_uncertainty_of_the_ensemble():
+    units = replace(make_units(), members=None, probabilities=None)
+    chosen = picks('query_by_committee', units, options={'measure': 'variance'})
+    assert [p.unit for p in chosen] == list(np.argsort(-units.uncertainty)[:25])

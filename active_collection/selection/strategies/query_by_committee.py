@@ -23,8 +23,8 @@ class QueryByCommittee:
     :param measure: vote_entropy: entropy of the members' votes (Engelson and Dagan, 1996), nats;
         consensus_kl: mean Kullback-Leibler divergence of the members from their mean (McCallum
         and Nigam, 1998), nats; variance: of the members' predictions, summed over outputs. For
-        actions and other regression, where the ensemble's own variance is in the pool, that is
-        strategy uncertainty
+        actions and other regression the members are the policies of an ensemble, and their
+        variance is the pool's uncertainty
     """
 
     def __init__(self, *, measure: str = 'vote_entropy') -> None:
@@ -38,7 +38,11 @@ class QueryByCommittee:
 
         :raises SelectionError: where the pool has no committee
         """
-        scores = disagreement(members_of(units), self._measure)
+        if self._measure == 'variance' and units.members is None and np.isfinite(
+                units.uncertainty).any():
+            scores = units.uncertainty
+        else:
+            scores = disagreement(members_of(units), self._measure)
         take_highest(scores, batch, rng, f'{self._measure.replace("_", " ")} {{score}}')
 
 
