@@ -3,6 +3,7 @@
 """What a recorder says of itself, as messages."""
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ STATES = {
     State.RECORDING: RecorderStatus.RECORDING,
     State.CLOSING: RecorderStatus.CLOSING,
     State.BLOCKED: RecorderStatus.BLOCKED,
+    State.INACTIVE: RecorderStatus.BLOCKED,
 }
 
 
@@ -49,25 +51,30 @@ def status_message(snapshot: Snapshot, stamp: Any) -> RecorderStatus:
 
 def diagnostics_message(
         snapshot: Snapshot, problems: Mapping[str, str], *, expected_rates: Mapping[str, float],
-        node: str, robot: str, stamp: Any) -> DiagnosticArray:
+        failure: str, node: str, robot: str, stamp: Any) -> DiagnosticArray:
     """
     Return a recorder's diagnostics: ERROR where it cannot record, WARN where something is amiss.
 
+    A recorder that its lifecycle manager has not activated is amiss.
+
     :param problems: topic to why it is not recorded as it should be
-    :param expected_rates: topic to rate (Hz)
+    :param expected_rates: topic to rate (Hz), as configured
+    :param failure: why the last transition failed; empty where it did not
     :param node: fully qualified name
     :param stamp: ROS time, as a message
     """
     losses = [f'{t.topic}: {t.dropped} dropped, {t.lost} lost'
               for t in snapshot.topics if t.dropped or t.lost]
     if snapshot.state is State.RECORDING:
-        losses += slow_topics(snapshot.topics, expected_rates, snapshot.elapsed_s)
-        losses += skewed_topics(snapshot.delays_s)
+        losses += slow_topics(
+            snapshot.topics, expected_rates, snapshot.elapsed_s, snapshot.silences_s)
+        losses += skewed_topics(snapshot.topics, snapshot.delays_s)
     amiss = [*losses, *(f'{name}: {problem}' for name, problem in problems.items())]
     level = DiagnosticStatus.OK
-    if amiss or (snapshot.record is not None and snapshot.record.missing_topics):
+    missing = snapshot.record.missing_topics if snapshot.record is not None else ()
+    if amiss or missing or snapshot.state is State.INACTIVE:
         level = DiagnosticStatus.WARN
-    if snapshot.state is State.BLOCKED:
+    if failure or snapshot.state is State.BLOCKED:
         level = DiagnosticStatus.ERROR
     values = {
         'queue fill': f'{snapshot.queue_fill:.0%}',
@@ -75,12 +82,16 @@ def diagnostics_message(
         **{topic.topic: _counts(topic) for topic in snapshot.topics}}
     array = DiagnosticArray(status=[DiagnosticStatus(
         level=level, name=f'{node}: episodes', hardware_id=robot,
-        message='; '.join([snapshot.message or snapshot.state.value, *amiss]),
+        message='; '.join(filter(None, [
+            snapshot.message or snapshot.state.value, failure, *amiss])),
         values=[KeyValue(key=key, value=value) for key, value in values.items()])])
     array.header.stamp = stamp
     return array
 
 
 def _counts(topic: TopicStatistics) -> str:
-    return (f'{topic.rate:.1f} Hz, {topic.received} received, {topic.written} written, '
-            f'{topic.dropped} dropped, {topic.lost} lost, largest gap {topic.largest_gap:.3f} s')
+    expected = f' of {topic.expected_rate:.1f}' if topic.expected_rate else ''
+    skew = '' if math.isnan(topic.clock_skew) else f', clock skew {topic.clock_skew:.3f} s'
+    return (f'{topic.rate:.1f}{expected} Hz, {topic.received} received, {topic.written} written, '
+            f'{topic.dropped} dropped, {topic.lost} lost, largest gap '
+            f'{topic.largest_gap:.3f} s{skew}')

@@ -11,6 +11,7 @@ from pathlib import Path
 
 SEPARATOR = '=' * 80 + '\n'
 TYPE = re.compile(r'([A-Za-z][A-Za-z0-9_]*)/(msg|srv|action)/([A-Za-z][A-Za-z0-9_]*)')
+HEADERS = frozenset({'Header', 'std_msgs/Header', 'std_msgs/msg/Header'})
 PRIMITIVES = frozenset({
     'bool', 'byte', 'char', 'float32', 'float64', 'int8', 'uint8', 'int16', 'uint16', 'int32',
     'uint32', 'int64', 'uint64', 'string', 'wstring'})
@@ -31,6 +32,17 @@ class Definition:
     encoding: str = ''
     text: str = ''
     type_hash: str = ''
+
+    @property
+    def begins_with_header(self) -> bool:
+        """Tell whether the first field is a std_msgs/Header, as far as the text tells."""
+        if self.encoding != 'ros2msg':
+            return False
+        for line in self.text.split(SEPARATOR, 1)[0].splitlines():
+            words = line.split('#', 1)[0].split()
+            if len(words) >= 2 and '=' not in ''.join(words[1:]):
+                return words[0] in HEADERS
+        return False
 
 
 class Definitions:

@@ -7,8 +7,6 @@ import errno
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
-from datetime import timezone
 from pathlib import Path
 
 from active_collection.episode import EpisodeRecord
@@ -16,16 +14,11 @@ from active_collection.episode import Outcome
 from active_collection.episode import StopReason
 from active_collection.episode import UncertaintySummary
 from active_collection.errors import RecordingError
-from active_collection.names import is_safe_name
-from active_collection.recording.bag_writer import BagWriter
 from active_collection.recording.closed_episodes import ClosedEpisodes
-from active_collection.recording.closed_episodes import check_id
 from active_collection.recording.disk import DiskGuard
-from active_collection.recording.episode_writer import EpisodeWriter
 from active_collection.recording.intake import Intake
-from active_collection.recording.message_queue import MessageQueue
-from active_collection.recording.metadata import planned
 from active_collection.recording.metadata import write_metadata
+from active_collection.recording.new_episode import NewEpisodes
 from active_collection.recording.open_episode import OpenEpisode
 from active_collection.recording.open_episode import StartRequest
 from active_collection.recording.recorder_state import Environment
@@ -36,7 +29,6 @@ from active_collection.recording.refusals import Reason
 from active_collection.recording.refusals import RefusedError
 from active_collection.recording.settings import RecorderSettings
 from active_collection.recording.store import EpisodeStore
-from active_collection.recording.store import OpenDirectory
 from active_collection.recording.store import size_of
 
 #: Longest wait for the writer at FinishEpisode (s): a full queue on a slow disk.
@@ -60,17 +52,18 @@ class EpisodeRecorder:
         self.store = EpisodeStore(Path(settings.data_directory))
         self._closed = ClosedEpisodes(self.store)
         self._settings = settings
-        self._robot = robot
         self._publish = publish
         self._environment = environment or Environment()
-        self.intake = Intake(settings, now=self._environment.ros_ns)
+        self.intake = self._make_intake()
         self._disk = DiskGuard(self._environment.disk, self.store.root,
                                reserve=settings.disk_reserve_bytes)
+        self._new = NewEpisodes(settings, robot=robot, store=self.store, disk=self._disk,
+                                environment=self._environment)
         self._commands = threading.RLock()
         self._closing: OpenEpisode | None = None
         self._failed: dict[str, EpisodeEvent] = {}
         self._problem = ''
-        self._shut_down = False
+        self._suspended = ''
 
     @property
     def open_episode_id(self) -> str:
@@ -94,15 +87,10 @@ class EpisodeRecorder:
             episode = self.intake.episode
             if episode is not None and request.episode_id == episode.record.episode_id:
                 return episode.record
-            self._check_start(request)
-            record = self._new_record(request)
-            directory = self._create(record)
-            try:
-                record = self._begin(record, directory, request)
-            except OSError as error:
-                self.store.discard(directory)
-                raise _unavailable(directory.path, error) from error
-            self._publish(EpisodeEvent(record, False, self.store.relative(directory.path)))
+            self._check_idle(request.episode_id)
+            episode = self._new.open(request)
+            record = self.intake.admit(episode)
+            self._publish(EpisodeEvent(record, False, self.store.relative(episode.directory.path)))
             return record
 
     def finish(self, episode_id: str, *, outcome: Outcome,
@@ -167,13 +155,31 @@ class EpisodeRecorder:
                 self._problem = problem
                 self._close(Outcome.ABORTED, reason, problem, timeout_s=FINISH_TIMEOUT_S)
 
+    def mark_uncertain(self, *, high: bool) -> None:
+        """Take note that the policy's uncertainty has become high, or is so no longer."""
+        self.intake.mark_uncertain(high=high)
+
+    def suspend(self, state: str) -> None:
+        """
+        Close the open episode as aborted, and start no other until `resume`.
+
+        :param state: what the recorder is then, for a person: 'inactive'
+        """
+        with self._commands:
+            self._suspended = state
+            if self.intake.episode is not None:
+                self._close(Outcome.ABORTED, StopReason.RECORDER_SHUTDOWN, f'recorder {state}',
+                            timeout_s=self._settings.close_timeout_s)
+
+    def resume(self) -> None:
+        """Start episodes again; what came in before is forgotten."""
+        with self._commands:
+            self.intake = self._make_intake()
+            self._suspended = ''
+
     def shut_down(self) -> None:
         """Close the open episode as aborted, and start no other."""
-        with self._commands:
-            self._shut_down = True
-            if self.intake.episode is not None:
-                self._close(Outcome.ABORTED, StopReason.RECORDER_SHUTDOWN, '',
-                            timeout_s=self._settings.close_timeout_s)
+        self.suspend('shutting down')
 
     def snapshot(self) -> Snapshot:
         """Return what the recorder is doing at this instant."""
@@ -182,79 +188,32 @@ class EpisodeRecorder:
             episode, state = self._closing, State.CLOSING
         free = self._disk.free()
         if episode is None:
-            state = State.BLOCKED if self._problem or self._shut_down else State.IDLE
-            message = 'shutting down' if self._shut_down else self._problem
-            return Snapshot(state, message, disk_free=free or 0)
+            if self._suspended:
+                return Snapshot(State.INACTIVE, self._suspended, disk_free=free or 0)
+            state = State.BLOCKED if self._problem else State.IDLE
+            return Snapshot(state, self._problem, disk_free=free or 0)
         missing = episode.record.missing_topics
         return Snapshot(
             state, f'recording without {", ".join(missing)}' if missing else '', episode.record,
             elapsed_s=self._environment.monotonic() - episode.started,
             queue_fill=episode.writer.fill, disk_free=free or 0, topics=episode.statistics(),
-            delays_s=episode.delays_s())
+            delays_s=episode.delays_s(),
+            silences_s=episode.silences_s(self._environment.ros_ns()))
 
-    def _check_start(self, request: StartRequest) -> None:
-        where = f'episode {request.episode_id}'.rstrip()
-        if self._shut_down:
-            raise RefusedError(Reason.UNAVAILABLE, where, found='the recorder shutting down',
+    def _make_intake(self) -> Intake:
+        return Intake(
+            self._settings, now=self._environment.ros_ns,
+            expected_rates=self._environment.expected_rates,
+            always=self._environment.event_topics)
+
+    def _check_idle(self, episode_id: str) -> None:
+        where = f'episode {episode_id}'.rstrip()
+        if self._suspended:
+            raise RefusedError(Reason.UNAVAILABLE, where, found=f'the recorder {self._suspended}',
                                expected='a running recorder')
         if self.intake.episode is not None:
             raise RefusedError(Reason.BUSY, where, found=f'{self.open_episode_id} open',
                                expected='no open episode')
-        if request.episode_id:
-            check_id(request.episode_id)
-        if request.episode_id and self.store.is_taken(request.episode_id):
-            raise RefusedError(Reason.DUPLICATE, where, found='an episode of this id',
-                               expected='an id that is not in use')
-        if request.missing_topics and not request.allow_missing_topics:
-            raise RefusedError(
-                Reason.MISSING_TOPICS, where,
-                found=f'no publisher of {", ".join(request.missing_topics)}',
-                expected='every required topic')
-        problem = self._disk.problem(self._disk.estimate(request.time_limit_s))
-        if problem:
-            raise RefusedError(Reason.NO_SPACE, str(self.store.root), found=problem,
-                               expected='more space')
-
-    def _new_record(self, request: StartRequest) -> EpisodeRecord:
-        now = self._environment.ros_ns()
-        return EpisodeRecord(
-            episode_id=request.episode_id or self._make_id(now), scenario=request.scenario,
-            robot=self._robot, source=request.source, started_ns=now,
-            assignment_id=request.assignment_id, operator=request.operator, notes=request.notes,
-            tags=dict(request.tags), versions=dict(self._environment.versions),
-            missing_topics=request.missing_topics)
-
-    def _make_id(self, now_ns: int) -> str:
-        stamp = datetime.fromtimestamp(now_ns / 1e9, tz=timezone.utc).strftime('%Y%m%dT%H%M%S')
-        robot = ''.join(c if is_safe_name(c) or c == '.' else '_' for c in self._robot)[:32]
-        return f'{stamp}-{robot or "robot"}-{self._environment.token()}'
-
-    def _create(self, record: EpisodeRecord) -> OpenDirectory:
-        try:
-            return self.store.create(record.episode_id, record.started_ns)
-        except FileExistsError as error:
-            raise RefusedError(
-                Reason.DUPLICATE, f'episode {record.episode_id}', found=str(error),
-                expected='an id that is not in use') from error
-        except OSError as error:
-            raise _unavailable(self.store.root, error) from error
-
-    def _begin(self, record: EpisodeRecord, directory: OpenDirectory,
-               request: StartRequest) -> EpisodeRecord:
-        """Open the bag and let messages in; from here on a salvage finds the record."""
-        settings = self._settings
-        distro = self._environment.ros_distro
-        write_metadata(directory.path, planned(record.episode_id, ros_distro=distro), record)
-        bag = BagWriter(
-            directory.path, record.episode_id, settings=settings, ros_distro=distro)
-        queue = MessageQueue(
-            max_bytes=settings.queue_bytes, max_messages=settings.queue_messages)
-        monotonic = self._environment.monotonic
-        limit = request.time_limit_s or settings.maximum_duration_s
-        episode = OpenEpisode(
-            record, directory=directory, writer=EpisodeWriter(bag, queue, monotonic=monotonic),
-            started=monotonic(), limit_s=min(limit, settings.maximum_duration_s))
-        return self.intake.admit(episode)
 
     def _close(self, outcome: Outcome, stop_reason: StopReason, notes: str, *,
                timeout_s: float) -> EpisodeRecord:
@@ -321,8 +280,3 @@ def _joined(*notes: str) -> str:
 def _reason_of(error: Exception) -> StopReason:
     full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
     return StopReason.DISK_FULL if full else StopReason.WRITE_ERROR
-
-
-def _unavailable(path: Path, error: OSError) -> RefusedError:
-    return RefusedError(Reason.UNAVAILABLE, str(path), found=str(error),
-                        expected='a directory that can be written')

@@ -6,9 +6,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import replace
 
 from active_collection.episode import EpisodeRecord
+from active_collection.episode import Source
+from active_collection.recording.kept_parts import KeptParts
+from active_collection.recording.kept_parts import Passed
 from active_collection.recording.latched import LatchedMessages
 from active_collection.recording.messages import Message
 from active_collection.recording.messages import Topic
@@ -26,10 +30,17 @@ class Intake:
     disk. `admit` and `shut` open and close the door behind which an episode is.
 
     :param now: the clock of the messages' times of receipt (ns)
+    :param expected_rates: fully qualified topic name to the rate that it should keep (Hz); those
+        of other topics are learned
+    :param always: topics that are kept whole where only parts of an episode are
     """
 
-    def __init__(self, settings: RecorderSettings, *, now: Callable[[], int]) -> None:
+    def __init__(self, settings: RecorderSettings, *, now: Callable[[], int],
+                 expected_rates: Mapping[str, float], always: Collection[str]) -> None:
+        self._settings = settings
         self._now = now
+        self._expected_rates = expected_rates
+        self._always = frozenset(always)
         self._door = threading.Lock()
         self._topics: dict[str, Topic] = {}
         self._arrivals: dict[str, Arrivals] = {}
@@ -38,6 +49,8 @@ class Intake:
         self._pre_roll = PreRoll(
             duration_s=settings.pre_roll_s, max_bytes=settings.pre_roll_bytes)
         self._open: OpenEpisode | None = None
+        self._parts: KeptParts | None = None
+        self._high = False
 
     @property
     def episode(self) -> OpenEpisode | None:
@@ -48,9 +61,10 @@ class Intake:
         """Record a topic from here on, or state anew what its publishers offer."""
         with self._door:
             self._topics[topic.name] = topic
-            self._arrivals.setdefault(topic.name, Arrivals())
+            arrivals = self._arrivals.setdefault(
+                topic.name, Arrivals(self._expected_rates.get(topic.name, 0.0)))
             if self._open is not None:
-                self._open.add_topic(topic)
+                self._open.add_topic(topic, arrivals)
 
     def keep_latched(self, topic: str, publishers: Collection[bytes]) -> None:
         """Forget latched messages of publishers that are gone from a topic that has others."""
@@ -67,10 +81,19 @@ class Intake:
         with self._door:
             if self._topics[message.topic].is_latched:
                 self._latched.remember(message)
-            if self._open is not None:
+            if self._open is None:
+                self._pre_roll.add(message, lost_before=lost_before)
+            elif self._parts is None or self._is_always_kept(message.topic):
                 self._open.receive(message, lost_before=lost_before)
             else:
-                self._pre_roll.add(message, lost_before=lost_before)
+                self._record(self._open, self._parts.take(message, lost_before))
+
+    def mark_uncertain(self, *, high: bool) -> None:
+        """Take note that the policy's uncertainty has become high, or is so no longer."""
+        with self._door:
+            self._high = high
+            if self._open is not None and self._parts is not None:
+                self._record(self._open, self._parts.mark(high=high, now_ns=self._now()))
 
     def count_lost(self, topic: str, count: int) -> None:
         """Count messages that the middleware reports as lost, where no sequence numbers do."""
@@ -86,9 +109,12 @@ class Intake:
         """
         with self._door:
             for topic in self._topics.values():
-                episode.add_topic(topic)
+                episode.add_topic(topic, self._arrivals[topic.name])
             began_ns = episode.record.started_ns
+            self._parts = self._parts_of(episode)
             pre_roll = self._pre_roll.take(began_ns)
+            if self._parts is not None:
+                pre_roll = []
             if pre_roll:
                 began_ns = pre_roll[0][0].receive_ns
                 episode.record = replace(episode.record, started_ns=began_ns)
@@ -105,4 +131,26 @@ class Intake:
         """Let nothing more into the open episode, and return it."""
         with self._door:
             episode, self._open = self._open, None
+            parts, self._parts = self._parts, None
+            if episode is not None and parts is not None:
+                tags = {**episode.record.tags, **parts.tags()}
+                episode.record = replace(episode.record, tags=tags)
         return episode
+
+    def _parts_of(self, episode: OpenEpisode) -> KeptParts | None:
+        """Return what chooses the parts that are kept; None where all of the episode is."""
+        settings, record = self._settings, episode.record
+        if settings.policy_parts == 'all' or record.source is not Source.POLICY:
+            return None
+        return KeptParts(
+            before_s=settings.uncertain_before_s, after_s=settings.uncertain_after_s,
+            max_bytes=settings.pre_roll_bytes, high=self._high)
+
+    def _is_always_kept(self, topic: str) -> bool:
+        return topic in self._always or self._topics[topic].is_latched
+
+    def _record(self, episode: OpenEpisode, passed: Passed) -> None:
+        if passed.after_hole:
+            episode.interrupt(but=[name for name in self._topics if self._is_always_kept(name)])
+        for message, lost_before in passed.messages:
+            episode.receive(message, lost_before=lost_before)

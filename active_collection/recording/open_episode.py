@@ -3,6 +3,7 @@
 """The one episode that a recorder has open."""
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -14,6 +15,7 @@ from active_collection.episode import UncertaintySummary
 from active_collection.recording.episode_writer import EpisodeWriter
 from active_collection.recording.messages import Message
 from active_collection.recording.messages import Topic
+from active_collection.recording.statistics import Arrivals
 from active_collection.recording.statistics import TopicCounter
 from active_collection.recording.store import OpenDirectory
 from active_collection.scenario import Scenario
@@ -61,12 +63,14 @@ class OpenEpisode:
         self.limit_s = limit_s
         self.uncertainty = UncertaintySummary()
         self._counters: dict[str, TopicCounter] = {}
+        self._arrivals: dict[str, Arrivals] = {}
 
-    def add_topic(self, topic: Topic) -> None:
+    def add_topic(self, topic: Topic, arrivals: Arrivals) -> None:
         """Record a topic from here on, or state anew what its publishers offer."""
-        counter = self._counters.setdefault(
-            topic.name, TopicCounter(topic.name, topic.definition.type))
+        counter = self._counters.setdefault(topic.name, TopicCounter(
+            topic.name, topic.definition.type, has_stamps=topic.definition.begins_with_header))
         counter.latched |= topic.is_latched
+        self._arrivals[topic.name] = arrivals
         self.writer.add_topic(topic)
 
     def receive(self, message: Message, *, lost_before: int) -> None:
@@ -80,7 +84,13 @@ class OpenEpisode:
         if not queued and self.writer.closed and self.writer.error is None:
             return
         counter.lost += lost_before
-        counter.count(message.receive_ns, message.publish_ns, queued=queued)
+        counter.count(message, queued=queued)
+
+    def interrupt(self, but: Collection[str]) -> None:
+        """Make no gap of a time in which messages were not to be kept, on all topics but these."""
+        for name, counter in self._counters.items():
+            if name not in but:
+                counter.interrupt()
 
     def count_lost(self, topic: str, count: int) -> None:
         """Count messages that the middleware reports as lost."""
@@ -91,6 +101,15 @@ class OpenEpisode:
         """Return topic to the shortest time from sending to receipt, each by its own clock (s)."""
         return {name: counter.least_delay_ns / 1e9 for name, counter in self._counters.items()
                 if counter.least_delay_ns is not None}
+
+    def silences_s(self, now_ns: int) -> dict[str, float]:
+        """
+        Return topic to the time since its last message (s), of topics that had some.
+
+        :param now_ns: ROS time (ns)
+        """
+        return {name: max(0, now_ns - counter.last_ns) / 1e9
+                for name, counter in self._counters.items() if counter.last_ns}
 
     def statistics(self, *, closed: bool = False) -> tuple[TopicStatistics, ...]:
         """
@@ -104,5 +123,6 @@ class OpenEpisode:
             messages, size = written.get(name, (0, 0))
             if closed:
                 counter.dropped = max(counter.dropped, counter.received - messages)
-            result.append(counter.statistics(written=messages, size=size))
+            result.append(counter.statistics(
+                written=messages, size=size, expected_rate=self._arrivals[name].expected_rate()))
         return tuple(result)

@@ -15,6 +15,8 @@ class PreRoll:
 
     :param duration_s: how far back it reaches (s); 0: not at all
     :param max_bytes: bound on serialized bytes and overhead
+
+    `has_dropped` tells whether a message was too old, or too much, since the last `take`.
     """
 
     def __init__(self, *, duration_s: float, max_bytes: int) -> None:
@@ -22,6 +24,7 @@ class PreRoll:
         self._max_bytes = max_bytes
         self._kept: deque[tuple[Message, int]] = deque()
         self._bytes = 0
+        self.has_dropped = False
 
     def add(self, message: Message, *, lost_before: int) -> None:
         """
@@ -30,6 +33,7 @@ class PreRoll:
         :param lost_before: messages of its publisher that are missing in front of it
         """
         if not self._duration_ns:
+            self.has_dropped = True
             return
         self._kept.append((message, lost_before))
         self._bytes += len(message.data) + OVERHEAD
@@ -42,6 +46,7 @@ class PreRoll:
         :param now_ns: time at which the episode starts (ns)
         """
         self._drop_before(now_ns - self._duration_ns)
+        self.has_dropped = False
         # A clock that was set back leaves messages of a time to come.
         taken = [entry for entry in self._kept if entry[0].receive_ns <= now_ns]
         self._kept.clear()
@@ -52,4 +57,5 @@ class PreRoll:
         while self._kept and (
                 self._bytes > self._max_bytes or self._kept[0][0].receive_ns < oldest_ns):
             message, _ = self._kept.popleft()
+            self.has_dropped = True
             self._bytes -= len(message.data) + OVERHEAD

@@ -24,6 +24,7 @@ class State(Enum):
     RECORDING = 'recording'
     CLOSING = 'closing'
     BLOCKED = 'blocked'
+    INACTIVE = 'inactive'
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Snapshot:
     :param queue_fill: share of the queue in use, 0 to 1
     :param disk_free: bytes; 0 where the disk does not tell
     :param delays_s: topic to the shortest time from sending to receipt (s), each by its own clock
+    :param silences_s: topic to the time since its last message (s)
     """
 
     state: State
@@ -61,6 +63,7 @@ class Snapshot:
     disk_free: int = 0
     topics: tuple[TopicStatistics, ...] = ()
     delays_s: Mapping[str, float] = field(default_factory=dict)
+    silences_s: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class Environment:
     :param monotonic: monotonic time (s)
     :param token: a short text that no two calls share
     :param versions: software name to version, for the records
+    :param expected_rates: fully qualified topic name to the rate that it should keep (Hz)
+    :param event_topics: fully qualified names of topics that are kept whatever else is not
     """
 
     ros_ns: Callable[[], int] = time.time_ns
@@ -80,3 +85,5 @@ class Environment:
     disk: Disk = field(default_factory=LocalDisk)
     ros_distro: str = 'unknown'
     versions: Mapping[str, str] = field(default_factory=dict)
+    expected_rates: Mapping[str, float] = field(default_factory=dict)
+    event_topics: frozenset[str] = frozenset()

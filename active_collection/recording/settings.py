@@ -22,6 +22,9 @@ GIB = 1024 * MIB
 class RecorderSettings(Model):
     """Settings of one recorder. Topic names without a leading slash are in its namespace."""
 
+    auto_start: bool = Field(
+        default=True, description='configure and activate by itself; false: a lifecycle manager '
+        'does')
     data_directory: str = Field(
         default='~/active_collection', min_length=1, validate_default=True,
         description='directory that holds episodes/; made if missing')
@@ -31,12 +34,14 @@ class RecorderSettings(Model):
     regex: str = Field(
         default='', description='record topics whose full name it matches as a whole, too')
     exclude: tuple[str, ...] = Field(
-        default=(r'.*/rosout', r'.*/parameter_events', r'.*/recorder/status', r'.*/episodes'),
+        default=(r'.*/rosout', r'.*/parameter_events', r'.*/transition_event',
+                 r'.*/recorder/status', r'.*/episodes'),
         description='regexes of full names that are never recorded, unless in topics')
     required_topics: tuple[str, ...] = Field(
         default=(), description='recorded topics without which no episode starts')
     expected_rates: tuple[str, ...] = Field(
-        default=(), description="topics to complain of when they fall silent, each 'topic=Hz'")
+        default=(), description="rates that topics should keep, each 'topic=Hz'; others are "
+        'learned')
     qos_overrides: str = Field(
         default='', description="YAML file of requests to make whatever publishers offer, as "
         "rosbag2's; empty: none")
@@ -58,9 +63,17 @@ class RecorderSettings(Model):
         default=0.0, ge=0, le=60,
         description='put so much of the time before the start into the episode (s)')
     pre_roll_bytes: int = Field(
-        default=64 * MIB, ge=0, description='bound on messages kept for that (bytes)')
+        default=48 * MIB, ge=0,
+        description='bound on messages kept for that, or in front of high uncertainty (bytes)')
+    policy_parts: Literal['all', 'uncertain'] = Field(
+        default='all', description='parts of episodes that a policy acts out: all, or only those '
+        'of high uncertainty; latched topics and the events are always kept')
+    uncertain_before_s: float = Field(
+        default=3.0, ge=0, le=60, description='keep so much in front of high uncertainty (s)')
+    uncertain_after_s: float = Field(
+        default=2.0, ge=0, le=600, description='keep so much behind it (s)')
     queue_bytes: int = Field(
-        default=128 * MIB, ge=MIB, description='bound of the queue to the writer (bytes)')
+        default=96 * MIB, ge=MIB, description='bound of the queue to the writer (bytes)')
     queue_messages: int = Field(
         default=100_000, ge=100, description='bound of the queue to the writer (messages)')
     chunk_bytes: int = Field(
@@ -91,6 +104,9 @@ class RecorderSettings(Model):
     uncertainty_topic: str = Field(
         default='uncertainty/estimate',
         description='UncertaintyEstimate whose summary goes into the record; empty: none')
+    high_uncertainty_topic: str = Field(
+        default='uncertainty/high_uncertainty',
+        description='HighUncertainty events, recorded whatever topics are chosen; empty: none')
 
     @field_validator(
         'topics', 'exclude', 'required_topics', 'topic_compression', 'expected_rates')
@@ -141,7 +157,8 @@ class RecorderSettings(Model):
 
     @model_validator(mode='after')
     def _pre_roll_fits_the_queue(self) -> RecorderSettings:
-        if self.pre_roll_s and 2 * self.pre_roll_bytes > self.queue_bytes:
+        held = self.pre_roll_s or self.policy_parts == 'uncertain'
+        if held and 2 * self.pre_roll_bytes > self.queue_bytes:
             raise ValueError("'pre_roll_bytes' at most half of 'queue_bytes', through which it "
                              'goes at once')
         return self

@@ -22,7 +22,10 @@ class TopicSelection:
 
     def __init__(self, settings: RecorderSettings, *, namespace: str,
                  resolve: Callable[[str], str]) -> None:
-        self._listed = frozenset(map(resolve, (*settings.topics, *settings.required_topics)))
+        events = settings.high_uncertainty_topic
+        self.events = frozenset(map(resolve, [events] if events else []))
+        self._listed = self.events.union(
+            map(resolve, (*settings.topics, *settings.required_topics)))
         self._regex = re.compile(settings.regex) if settings.regex else None
         self._all = not settings.topics and not settings.regex
         self._exclude = tuple(map(re.compile, settings.exclude))

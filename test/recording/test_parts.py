@@ -3,24 +3,34 @@
 """The small parts of a recorder, each by itself."""
 from __future__ import annotations
 
+import math
 import os
 import threading
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from rosbags.typesys import Stores
+from rosbags.typesys import get_typestore
 
 from active_collection.config import load
 from active_collection.config import validate
 from active_collection.episode import TopicStatistics
 from active_collection.errors import ConfigError
 from active_collection.recording.background_sync import BackgroundSync
+from active_collection.recording.definitions import SEPARATOR
+from active_collection.recording.definitions import Definition
 from active_collection.recording.definitions import Definitions
 from active_collection.recording.health import skewed_topics
 from active_collection.recording.health import slow_topics
 from active_collection.recording.latched import LatchedMessages
 from active_collection.recording.message_queue import MessageQueue
 from active_collection.recording.messages import Message
+from active_collection.recording.pace import Pace
+from active_collection.recording.pace import Samples
 from active_collection.recording.settings import RecorderSettings
+from active_collection.recording.stamps import header_stamp_ns
 from active_collection.recording.topics import TopicSelection
 
 
@@ -132,13 +142,81 @@ def test_background_sync_reports_what_failed():
 
 
 def test_slow_silent_and_interrupted_topics_are_named():
-    topics = [TopicStatistics('/slow', 't', received=50), TopicStatistics(
-        '/gap', 't', received=1000, largest_gap=0.5), TopicStatistics('/good', 't', received=990)]
-    expected = dict.fromkeys(('/slow', '/gap', '/good', '/silent'), 100.0)
-    problems = slow_topics(topics, expected, 10.0)
-    assert [problem.split(':')[0] for problem in problems] == ['/slow', '/gap', '/silent']
-    assert slow_topics(topics, expected, 0.5) == []
+    def topic(name, received, rate=100.0, gap=0.01):
+        return TopicStatistics(name, 't', received=received, expected_rate=rate, largest_gap=gap)
+
+    topics = [topic('/slow', 50), topic('/gap', 1000, gap=0.5), topic('/good', 990),
+              topic('/learned', 50), topic('/learned_gap', 50, gap=0.5), topic('/ended', 900),
+              topic('/event', 3, rate=0.0, gap=5.0)]
+    configured = dict.fromkeys(('/slow', '/gap', '/good', '/missing', '/ended'), 100.0)
+    problems = slow_topics(topics, configured, 10.0, {'/ended': 2.0, '/event': 4.0})
+    assert [problem.split(':')[0] for problem in problems] == [
+        '/missing', '/slow', '/gap', '/learned_gap', '/ended']
+    assert 'silent for 2.000 s, 100 Hz expected' in problems[-1]
+    assert slow_topics(topics, configured, 0.5, {}) == []
 
 
 def test_clocks_that_are_off_are_named():
-    assert len(skewed_topics({'/ahead': -3.0, '/good': 0.001, '/behind': 40.0})) == 2
+    topics = [TopicStatistics(f'/{skew}', 't', clock_skew=skew)
+              for skew in (-2.0, 0.02, 3600.0, math.nan)]
+    delays_s = {'/ahead': -3.0, '/good': 0.001, '/behind': 40.0}
+    names = [problem.split(':')[0] for problem in skewed_topics(topics, delays_s)]
+    assert names == ['/-2.0', '/3600.0', '/ahead', '/behind']
+
+
+def test_pace_is_learned_from_regular_topics_only():
+    regular, events, few = Pace(), Pace(), Pace()
+    for index in range(200):
+        regular.arrived(10**9 + index * 20_000_000 + (index % 3) * 1_000_000)
+        events.arrived(10**9 + index // 4 * 10**9 + index % 4 * 1_000_000)
+    for index in range(5):
+        few.arrived(10**9 + index * 10_000_000)
+    assert regular.rate() == pytest.approx(50, rel=0.1)
+    assert events.rate() == few.rate() == 0
+
+
+def test_a_pause_or_a_clock_that_was_set_back_does_not_change_the_pace():
+    pace = Pace()
+    for start_ns in (10**12, 10**10, 10**13):
+        for index in range(20):
+            pace.arrived(start_ns + index * 10_000_000)
+    assert pace.rate() == pytest.approx(100)
+
+
+def test_samples_for_a_median_are_spread_over_all_values_in_bounded_memory():
+    samples = Samples(limit=64)
+    for value in range(100_000):
+        if samples.is_due():
+            samples.add(float(value))
+    assert samples.median() == pytest.approx(50_000, rel=0.1)
+    assert len(samples._kept) < 64
+    assert math.isnan(Samples().median())
+
+
+@given(seconds=st.integers(-2**31, 2**31 - 1), nanoseconds=st.integers(0, 10**9 - 1))
+def test_stamp_is_read_as_the_serializer_wrote_it(seconds, nanoseconds):
+    types = get_typestore(Stores.ROS2_JAZZY)
+    kind = types.types
+    message = kind['sensor_msgs/msg/TimeReference'](
+        kind['std_msgs/msg/Header'](
+            kind['builtin_interfaces/msg/Time'](seconds, nanoseconds), 'frame'),
+        kind['builtin_interfaces/msg/Time'](1, 2), 'source')
+    for little_endian in (True, False):
+        data = bytes(types.serialize_cdr(
+            message, 'sensor_msgs/msg/TimeReference', little_endian=little_endian))
+        expected = seconds * 10**9 + nanoseconds
+        assert header_stamp_ns(data) == (expected if (seconds, nanoseconds) != (0, 0) else None)
+
+
+@pytest.mark.parametrize('data', [b'', b'\0\1\0\0', bytes(12), b'\0\1\0\0' + b'\xff' * 8])
+def test_bytes_without_a_stamp_have_none(data):
+    assert header_stamp_ns(data) is None
+
+
+@pytest.mark.parametrize(('text', 'expected'), [
+    ('std_msgs/Header header\nint32 x\n', True), ('# A comment\n\nHeader header # here\n', True),
+    ('int32 A=1\nstring B = "x y"\nstd_msgs/msg/Header h\n', True),
+    ('int32 x\nstd_msgs/Header header\n', False), ('', False),
+    (f'other/Type a\n{SEPARATOR}MSG: other/Type\nstd_msgs/Header header\n', False)])
+def test_types_that_begin_with_a_header_are_told(text, expected):
+    assert Definition('a/msg/B', 'ros2msg', text).begins_with_header is expected

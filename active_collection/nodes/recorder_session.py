@@ -1,0 +1,180 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a recorder node has from its configuration to its clean-up."""
+from __future__ import annotations
+
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import rclpy
+from rclpy.node import Node
+
+from active_collection.errors import ActiveCollectionError
+from active_collection.errors import RecordingError
+from active_collection.nodes.topic_receiver import TopicReceiver
+from active_collection.nodes.topic_subscriptions import TopicSubscriptions
+from active_collection.recording.definitions import Definitions
+from active_collection.recording.episode_recorder import EpisodeRecorder
+from active_collection.recording.health import parse_rates
+from active_collection.recording.open_episode import StartRequest
+from active_collection.recording.qos import read_overrides
+from active_collection.recording.recorder_state import Environment
+from active_collection.recording.recorder_state import EpisodeEvent
+from active_collection.recording.retention import choose
+from active_collection.recording.retention import clean
+from active_collection.recording.retention import remove
+from active_collection.recording.salvage_store import salvage_abandoned
+from active_collection.recording.settings import RecorderSettings
+from active_collection.recording.topics import TopicSelection
+from active_collection.recording.versions import versions
+
+#: Topics that are not required get this long to be matched at the start of an episode (s).
+SETTLE_S = 0.5
+POLL_S = 0.02
+#: How long the end of the process waits for messages that have arrived already (s).
+LAST_FLUSH_S = 0.3
+INACTIVE = 'inactive'
+
+
+class RecorderSession:
+    """
+    A configured recorder: its episodes, and while it is active the subscriptions that feed them.
+
+    :param publish: called with every episode that is started, closed, amended or salvaged
+    :raises ActiveCollectionError: where the data directory cannot be written or the file of QoS
+        overrides not be used
+    """
+
+    def __init__(self, node: Node, settings: RecorderSettings, *,
+                 publish: Callable[[EpisodeEvent], None]) -> None:
+        self.settings = settings
+        self._node = node
+        self._publish = publish
+        self._log = node.get_logger()
+        self._stopping = threading.Event()
+        self._prefixes = [
+            Path(p) for p in os.environ.get('AMENT_PREFIX_PATH', '').split(':') if p]
+        self._selection = TopicSelection(
+            settings, namespace=node.get_namespace(), resolve=node.resolve_topic_name)
+        overrides = (read_overrides(Path(settings.qos_overrides).expanduser())
+                     if settings.qos_overrides else {})
+        self._overrides = {
+            node.resolve_topic_name(name): request for name, request in overrides.items()}
+        self.expected_rates = parse_rates(settings.expected_rates, node.resolve_topic_name)
+        self.recorder = EpisodeRecorder(
+            settings, robot=node.get_namespace().strip('/'), publish=publish,
+            environment=self._environment())
+        self.recorder.suspend(INACTIVE)
+        self._subscriptions: TopicSubscriptions | None = None
+        self._receiver: TopicReceiver | None = None
+        try:
+            self.recorder.store.prepare()
+        except OSError as error:
+            raise RecordingError(
+                f'parameter data_directory: {settings.data_directory}', found=str(error),
+                expected='a directory that can be written') from error
+        if settings.salvage_at_start:
+            threading.Thread(target=self._salvage, name='salvage', daemon=True).start()
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Return topic to why it is not recorded as it should be."""
+        return self._subscriptions.problems if self._subscriptions is not None else {}
+
+    def activate(self) -> None:
+        """Subscribe, and take episodes."""
+        self.recorder.resume()
+        self._subscriptions = TopicSubscriptions(
+            self._node, self.recorder.intake, settings=self.settings, selection=self._selection,
+            definitions=Definitions(self._prefixes), overrides=self._overrides)
+        self._subscriptions.discover()
+        self._receiver = TopicReceiver(
+            self._node, self.recorder.intake, self._subscriptions,
+            period_s=self.settings.receive_period_s)
+
+    def deactivate(self, state: str = INACTIVE) -> None:
+        """Close the open episode, take no other, and let go of the subscriptions."""
+        if self._receiver is not None:
+            self._receiver.drain(LAST_FLUSH_S)
+        self.recorder.suspend(state)
+        receiver, self._receiver = self._receiver, None
+        subscriptions, self._subscriptions = self._subscriptions, None
+        if receiver is not None and subscriptions is not None:
+            receiver.stop()
+            subscriptions.close()
+
+    def close(self) -> None:
+        """Close the open episode, and leave what goes on in the background to the next start."""
+        self._stopping.set()
+        self.deactivate('shutting down')
+
+    def discover(self) -> None:
+        """Look for new topics and publishers."""
+        subscriptions = self._subscriptions
+        if subscriptions is not None:
+            subscriptions.discover()
+
+    def drain(self) -> None:
+        """Return when what was sent before the call is with the recorder."""
+        receiver = self._receiver
+        if receiver is not None:
+            receiver.drain()
+
+    def unmatched(self) -> list[str]:
+        """Return required topics that are not subscribed to or have no publisher."""
+        subscriptions = self._subscriptions
+        return subscriptions.unmatched() if subscriptions is not None else []
+
+    def matched(self, request: StartRequest) -> StartRequest:
+        """Wait until every required topic is matched, and say in the request which are not."""
+        subscriptions, receiver = self._subscriptions, self._receiver
+        if subscriptions is None or receiver is None:
+            return request
+        began = time.monotonic()
+        while not self._stopping.is_set():
+            subscriptions.discover()
+            waited = time.monotonic() - began
+            missing = subscriptions.unmatched()
+            if not missing and (subscriptions.is_settled() or waited > SETTLE_S):
+                break
+            if waited > self.settings.match_timeout_s:
+                break
+            self._stopping.wait(POLL_S)
+        receiver.flush()
+        return replace(request, missing_topics=tuple(subscriptions.unmatched()))
+
+    def retain(self) -> None:
+        """Remove what the rules of retention remove."""
+        data = self.recorder.store.data
+        clean(data)
+        now_ns = int(self._node.get_clock().now().nanoseconds)
+        for removal in choose(data, self.settings.retention, now_ns=now_ns):
+            try:
+                remove(removal)
+            except OSError as error:
+                self._log.error(f'{removal.path} cannot be removed: {error}')
+            else:
+                self._log.info(
+                    f'removed {removal.path}: {removal.record.outcome.value}, {removal.reason}')
+
+    def _environment(self) -> Environment:
+        clock = self._node.get_clock()
+        return Environment(
+            ros_ns=lambda: int(clock.now().nanoseconds),
+            ros_distro=os.environ.get('ROS_DISTRO', 'unknown'),
+            versions={**versions(self._prefixes), 'python': platform.python_version(),
+                      'rmw': rclpy.get_rmw_implementation_identifier()},
+            expected_rates=self.expected_rates, event_topics=self._selection.events)
+
+    def _salvage(self) -> None:
+        for path, result in salvage_abandoned(self.recorder.store, stop=self._stopping):
+            if isinstance(result, ActiveCollectionError):
+                self._log.error(f'salvage of {path}: {result}')
+            else:
+                self._log.warning(f'salvaged {path}: {result.summary}')
+                self._publish(result.event)

@@ -1,0 +1,260 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The subscriptions to whatever is to be recorded, as its publishers need them."""
+from __future__ import annotations
+
+import importlib
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+
+from active_collection.nodes.middleware_events import NO_CALLBACKS
+from active_collection.nodes.middleware_events import MiddlewareEvents
+from active_collection.nodes.offered_qos import from_profile
+from active_collection.nodes.offered_qos import to_profile
+from active_collection.recording.definitions import Definitions
+from active_collection.recording.intake import Intake
+from active_collection.recording.messages import Topic
+from active_collection.recording.qos import RELIABLE
+from active_collection.recording.qos import Qos
+from active_collection.recording.qos import requests
+from active_collection.recording.settings import RecorderSettings
+from active_collection.recording.topics import TopicSelection
+
+#: A publisher knows of a subscription at the latest this long after the subscription knows of it.
+MATCH_DELAY_S = 0.15
+
+
+class HandsOffGroup(CallbackGroup):
+    """
+    Keeps the executor away from what is in it.
+
+    The executor builds a wait set for every message that it takes, which costs several times what
+    taking it does; at 5,000 messages a second that alone would fill a core.
+    """
+
+    def can_execute(self, entity: Any) -> bool:
+        """Tell whether the executor may look at it."""
+        return False
+
+    def beginning_execution(self, entity: Any) -> bool:
+        """Let nothing run."""
+        return False
+
+    def ending_execution(self, entity: Any) -> None:
+        """Nothing is held."""
+
+
+@dataclass(frozen=True)
+class _Subscribed:
+    """A subscription, and what the middleware says of it."""
+
+    subscription: Any
+    events: MiddlewareEvents
+
+
+@dataclass
+class RecordedTopic:
+    """
+    A topic that is recorded.
+
+    :param kind: message class
+    :param counts_itself: whether its messages carry their publisher's count, which tells losses
+        better than the middleware's events; true until one does not
+    :param sent_ns: when its newest message was sent, by the publisher's clock (ns)
+    :param taken_at: when that was taken, monotonic (s)
+    """
+
+    type: str
+    kind: Any
+    subscriptions: dict[Qos, _Subscribed] = field(default_factory=dict)
+    publishers: frozenset[bytes] = frozenset()
+    offered: tuple[Qos, ...] = ()
+    counts_itself: bool = True
+    sent_ns: int = 0
+    taken_at: float = 0.0
+
+    @property
+    def is_reliable(self) -> bool:
+        """Tell whether lost messages are sent again."""
+        return any(request.reliability == RELIABLE for request in list(self.subscriptions))
+
+
+class TopicSubscriptions:
+    """
+    Subscribes to the selected topics, and adapts to publishers that come and go.
+
+    Any thread may call; `taking` is what a receiver takes messages from.
+
+    :param overrides: fully qualified topic name to what is requested, whatever publishers offer
+    """
+
+    def __init__(self, node: Node, intake: Intake, *, settings: RecorderSettings,
+                 selection: TopicSelection, definitions: Definitions,
+                 overrides: Mapping[str, Qos]) -> None:
+        self._node = node
+        self._intake = intake
+        self._settings = settings
+        self._selection = selection
+        self._definitions = definitions
+        self._overrides = overrides
+        self._group = HandsOffGroup()
+        self._recorded: dict[str, RecordedTopic] = {}
+        self._problems: dict[str, str] = {}
+        self._discovering = threading.Lock()
+        self._matched: frozenset[str] = frozenset()
+        self._changed_at = time.monotonic()
+        self._closed = False
+        self.taking: tuple[tuple[str, RecordedTopic, Any], ...] = ()
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Return topic to why it cannot be recorded as it should."""
+        return dict(self._problems)
+
+    @property
+    def recorded(self) -> list[RecordedTopic]:
+        """Return every topic that is subscribed to."""
+        return list(self._recorded.copy().values())
+
+    def close(self) -> None:
+        """Let go of every subscription."""
+        with self._discovering:
+            self._closed = True
+            self.taking = ()
+            for recorded in self._recorded.values():
+                self._unsubscribe(recorded, set(recorded.subscriptions))
+            self._recorded.clear()
+
+    def unmatched(self) -> list[str]:
+        """Return required topics that are not subscribed to or have no publisher."""
+        return [name for name in self._selection.required if not self._is_matched(name)]
+
+    def is_settled(self) -> bool:
+        """
+        Tell whether every topic whose publishers are known is matched, and has been for a moment.
+
+        A reader knows of a match before the writer does, and what the writer sends in between
+        does not arrive.
+        """
+        recorded = {name: topic.publishers for name, topic in list(self._recorded.items())}
+        matched = frozenset(name for name in recorded if self._is_matched(name))
+        if matched != self._matched:
+            self._matched = matched
+            self._changed_at = time.monotonic()
+        if any(publishers and name not in matched for name, publishers in recorded.items()):
+            return False
+        return time.monotonic() - self._changed_at >= MATCH_DELAY_S
+
+    def discover(self) -> None:
+        """Subscribe to what has appeared, and adapt to publishers that have come or gone."""
+        with self._discovering:
+            if self._closed:
+                return
+            for name, types in self._node.get_topic_names_and_types():
+                if self._selection.wants(name):
+                    self._follow(name, types)
+            self.taking = tuple(
+                (name, recorded, subscribed.subscription)
+                for name, recorded in self._recorded.items()
+                for subscribed in recorded.subscriptions.values())
+            for name, recorded in self._recorded.items():
+                for subscribed in recorded.subscriptions.values():
+                    self._hear(name, recorded, subscribed.events)
+
+    def _is_matched(self, name: str) -> bool:
+        recorded = self._recorded.get(name)
+        return recorded is not None and any(
+            subscribed.subscription.get_publisher_count() > 0
+            for subscribed in list(recorded.subscriptions.values()))
+
+    def _hear(self, name: str, recorded: RecordedTopic, events: MiddlewareEvents) -> None:
+        lost = events.lost()
+        if lost and not recorded.counts_itself:
+            self._intake.count_lost(name, lost)
+        refused = events.refused()
+        if refused:
+            self.complain(name, f'a publisher offers less {refused} than qos_overrides asks for; '
+                           'nothing of it is recorded')
+
+    def _follow(self, name: str, types: list[str]) -> None:
+        endpoints = self._node.get_publishers_info_by_topic(name)
+        if not endpoints:
+            return
+        recorded = self._of_type(name, {endpoint.topic_type for endpoint in endpoints})
+        if recorded is None:
+            recorded = self._subscribable(name, endpoints[0].topic_type)
+            if recorded is None:
+                return
+            self._recorded[name] = recorded
+        fitting = [e for e in endpoints if e.topic_type == recorded.type]
+        publishers = frozenset(bytes(e.endpoint_gid)[:16] for e in fitting)
+        offered = tuple(dict.fromkeys(from_profile(e.qos_profile) for e in fitting))
+        others = sorted(set(types) - {recorded.type})
+        if publishers != recorded.publishers or offered != recorded.offered:
+            self._problems.pop(name, None)
+            self._adapt(name, recorded, offered)
+            self._changed_at = time.monotonic()
+            recorded.publishers, recorded.offered = publishers, offered
+            self._intake.keep_latched(name, set(publishers))
+        if others:
+            self.complain(name, f'has publishers of {", ".join(others)} too; only '
+                           f'{recorded.type} is recorded')
+
+    def _of_type(self, name: str, types: set[str]) -> RecordedTopic | None:
+        """Return a topic as it is recorded; between episodes, forget one whose type is gone."""
+        recorded = self._recorded.get(name)
+        if recorded is None or recorded.type in types or self._intake.episode is not None:
+            return recorded
+        self._unsubscribe(self._recorded.pop(name), set(recorded.subscriptions))
+        return None
+
+    def _subscribable(self, name: str, type_name: str) -> RecordedTopic | None:
+        package, _, kind = type_name.partition('/msg/')
+        try:
+            module = importlib.import_module(f'{package}.msg')
+            return RecordedTopic(type_name, getattr(module, kind))
+        except (ImportError, AttributeError, ValueError) as error:
+            self.complain(name, f'not recorded: its type {type_name} is not installed on this '
+                           f'machine ({error})')
+            return None
+
+    def _adapt(self, name: str, recorded: RecordedTopic, offered: tuple[Qos, ...]) -> None:
+        self._intake.add_topic(Topic(name, self._definitions.get(recorded.type), offered))
+        override = self._overrides.get(name)
+        wanted = ((override,) if override is not None
+                  else requests(offered, depth=self._settings.history_depth))
+        for request in wanted:
+            if request not in recorded.subscriptions:
+                recorded.subscriptions[request] = self._subscribe(name, recorded, request)
+        # What is not wanted any longer goes last: nothing is missed in between, and what arrives
+        # twice is told by the publisher's count.
+        self._unsubscribe(recorded, set(recorded.subscriptions) - set(wanted))
+
+    def _subscribe(self, name: str, recorded: RecordedTopic, request: Qos) -> _Subscribed:
+        subscription = self._node.create_subscription(
+            recorded.kind, name, _never, to_profile(request), raw=True,
+            callback_group=self._group, event_callbacks=NO_CALLBACKS)
+        return _Subscribed(subscription, MiddlewareEvents(subscription))
+
+    def _unsubscribe(self, recorded: RecordedTopic, requests_: set[Qos]) -> None:
+        for request in requests_:
+            subscribed = recorded.subscriptions.pop(request)
+            subscribed.events.destroy()
+            self._node.destroy_subscription(subscribed.subscription)
+
+    def complain(self, name: str, problem: str) -> None:
+        """Say, once, why a topic is not recorded as it should be."""
+        if self._problems.get(name) != problem:
+            self._problems[name] = problem
+            self._node.get_logger().warning(f'{name}: {problem}')
+
+
+def _never(message: Any) -> None:
+    """Stand in for the callback that the executor never calls."""
