@@ -8,18 +8,22 @@ import math
 from rclpy.time import Time
 
 from active_collection.msg import Assignment
+from active_collection.msg import RunnerUp
 from active_collection.msg import ScenarioStatistics
 from active_collection.msg import SchedulerState
 from active_collection.msg import ScoreTerm
 from active_collection.nodes import conversions
+from active_collection.scenario import Scenario
 from active_collection.scenario import ScenarioSpace
-from active_collection.scheduling.collection_loop import Work
+from active_collection.scheduling.answers import Grant
+from active_collection.scheduling.answers import Refusal
+from active_collection.scheduling.answers import State
 from active_collection.scheduling.events import Request
-from active_collection.scheduling.events import Steered
-from active_collection.scheduling.scheduler import Grant
-from active_collection.scheduling.scheduler import State
+from active_collection.scheduling.orders import RobotSteered
+from active_collection.scheduling.orders import Steered
 from active_collection.scheduling.state import TaskState
 from active_collection.srv import RequestAssignment
+from active_collection.srv import SteerRobot
 from active_collection.srv import SteerScenario
 
 MODES = {
@@ -33,10 +37,41 @@ COMMANDS = {
     SteerScenario.Request.BAN: 'ban',
     SteerScenario.Request.BOOST: 'boost',
     SteerScenario.Request.CLEAR: 'clear',
+    SteerScenario.Request.CAP: 'cap',
+    SteerScenario.Request.PREEMPT: 'preempt',
+}
+ROBOT_COMMANDS = {
+    SteerRobot.Request.PAUSE: 'pause',
+    SteerRobot.Request.RESUME: 'resume',
+    SteerRobot.Request.DRAIN: 'drain',
 }
 
 
 def grant_to_msg(grant: Grant, space: ScenarioSpace) -> Assignment:
+    """Return a lease as a message, with the reasons for it."""
+    assigned, message = grant.assigned, lease_to_msg(grant, space)
+    message.terms = [ScoreTerm(name=t.name, value=t.value, weight=t.weight)
+                     for t in assigned.terms]
+    message.runners_up = [
+        RunnerUp(scenario=conversions.scenario_to_msg(Scenario(r.task, r.environment)),
+                 score=r.score) for r in assigned.runners_up]
+    return message
+
+
+def answer_to_msg(answer: Grant | Refusal, space: ScenarioSpace) -> RequestAssignment.Response:
+    """Return the answer to a robot that asked for work."""
+    response = RequestAssignment.Response()
+    if isinstance(answer, Grant):
+        response.code = response.GRANTED
+        response.assignment = grant_to_msg(answer, space)
+    else:
+        response.code = getattr(response, answer.code.name)
+        response.message = answer.message
+        response.retry_after = conversions.duration_to_msg(answer.retry_after_s)
+    return response
+
+
+def lease_to_msg(grant: Grant, space: ScenarioSpace) -> Assignment:
     """Return a lease as a message, with the units of its factors."""
     assigned = grant.assigned
     task = space.tasks.get(assigned.scenario.task)
@@ -44,26 +79,13 @@ def grant_to_msg(grant: Grant, space: ScenarioSpace) -> Assignment:
     return Assignment(
         assignment_id=assigned.assignment_id, robot=assigned.request.robot,
         scenario=conversions.scenario_to_msg(assigned.scenario, units),
-        collector=assigned.collector, reset_required=assigned.reset_required,
+        collector=assigned.collector, policy_task=assigned.policy_task,
+        priority=assigned.priority, reset_required=assigned.reset_required,
         issued_at=conversions.time_to_msg(grant.issued_ns),
         deadline=conversions.time_to_msg(grant.deadline_ns),
         time_limit=conversions.duration_to_msg(assigned.time_limit_s),
         rule=assigned.rule, score=assigned.score, ensemble_id=assigned.ensemble_id,
-        terms=[ScoreTerm(name=t.name, value=t.value, weight=t.weight) for t in assigned.terms])
-
-
-def work_from_msg(message: Assignment) -> Work:
-    """
-    Return an assignment that a scheduler sent.
-
-    :raises ActiveCollectionError: where its scenario has an unsafe name or a factor twice
-    """
-    return Work(
-        assignment_id=message.assignment_id,
-        scenario=conversions.scenario_from_msg(message.scenario),
-        collector=message.collector,
-        reset_required=message.reset_required,
-        time_limit_s=conversions.duration_to_s(message.time_limit))
+        draw=math.nan if assigned.draw is None else assigned.draw)
 
 
 def request_from_msg(message: RequestAssignment.Request) -> Request:
@@ -83,6 +105,20 @@ def order_from_msg(message: SteerScenario.Request, *, now_ns: int) -> Steered | 
         command=command,  # type: ignore[arg-type]
         task=message.task, environment=message.environment, factor=message.factor,
         until_ns=now_ns + int(duration_s * conversions.NANOSECONDS) if duration_s > 0 else 0,
+        author=message.author, reason=message.reason, limit=message.limit,
+        priority=message.priority)
+
+
+def robot_order_from_msg(message: SteerRobot.Request, *, now_ns: int) -> RobotSteered | None:
+    """Return an operator's order on robots, given at a time (ns); None for an unknown command."""
+    command = ROBOT_COMMANDS.get(message.command)
+    if command is None:
+        return None
+    deadline_s = conversions.duration_to_s(message.deadline)
+    return RobotSteered(
+        command=command,  # type: ignore[arg-type]
+        robot=message.robot,
+        deadline_ns=now_ns + int(deadline_s * conversions.NANOSECONDS) if deadline_s > 0 else 0,
         author=message.author, reason=message.reason)
 
 
@@ -92,7 +128,7 @@ def state_to_msg(state: State, space: ScenarioSpace, now: Time) -> SchedulerStat
         state=MODES[state.mode], message=state.message, rule=state.rule,
         ensemble_id=state.ensemble_id, episodes=state.episodes, leases=len(state.leases),
         revoked=state.revoked,
-        assignments=[grant_to_msg(grant, space) for grant in state.leases],
+        assignments=[lease_to_msg(grant, space) for grant in state.leases],
         tasks=[_task_to_msg(task) for task in state.tasks])
     message.header.stamp = now.to_msg()
     return message

@@ -3,12 +3,11 @@
 """The node `scheduler`: leases scenarios to robots and learns from the episodes they publish."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
-from rclpy.subscription import Subscription
 from std_srvs.srv import Trigger
 
 from active_collection.config import load
@@ -22,28 +21,25 @@ from active_collection.msg import SchedulerState
 from active_collection.nodes import assignments
 from active_collection.nodes import conversions
 from active_collection.nodes import qos
+from active_collection.nodes.batched_service import BatchedService
+from active_collection.nodes.fleet_topics import FleetTopics
 from active_collection.nodes.parameters import declare
 from active_collection.nodes.run import run
 from active_collection.scenario import ScenarioSpace
+from active_collection.scheduling.answers import Counted
 from active_collection.scheduling.ledger import Ledger
-from active_collection.scheduling.scheduler import Counted
-from active_collection.scheduling.scheduler import Grant
 from active_collection.scheduling.scheduler import Scheduler
 from active_collection.scheduling.settings import SchedulerSettings
 from active_collection.srv import ReleaseAssignment
 from active_collection.srv import RequestAssignment
+from active_collection.srv import SteerRobot
 from active_collection.srv import SteerScenario
-
-try:
-    from rclpy.event_handler import SubscriptionEventCallbacks
-except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks
 
 TICK_PERIOD_S = 1.0
 #: Changes are published no sooner than this after the last (s).
 STATE_PERIOD_S = 0.5
-EPISODE_TYPE = 'active_collection/msg/Episode'
-STATUS_TYPE = 'active_collection/msg/RobotStatus'
+#: Time between two looks for episodes and heartbeats (s).
+TAKE_PERIOD_S = 0.05
 
 
 class SchedulerNode(Node):
@@ -60,14 +56,16 @@ class SchedulerNode(Node):
         self._ledger = Ledger(settings.ledger)
         self._scheduler = Scheduler(
             self._space, settings, self._ledger, now_ns=self._now_ns())
-        self._followed: dict[str, Subscription] = {}
+        self._topics = FleetTopics(
+            self, on_episode=self._on_episode, on_status=self._on_status)
         self._unwritten: dict[str, EpisodeRecord] = {}
         self._published = -1
         self._state = self.create_publisher(SchedulerState, '~/state', qos.LATCHED)
-        self._serve()
+        self._serve(settings)
+        self.create_timer(TAKE_PERIOD_S, self._topics.take)
         self.create_timer(TICK_PERIOD_S, self._tick)
         self.create_timer(STATE_PERIOD_S, self._publish_change)
-        self._discover()
+        self._topics.discover()
         self._publish()
 
     def destroy_node(self) -> None:
@@ -77,11 +75,14 @@ class SchedulerNode(Node):
             self._ledger = None
         super().destroy_node()
 
-    def _serve(self) -> None:
+    def _serve(self, settings: SchedulerSettings) -> None:
+        BatchedService(
+            self, RequestAssignment, '~/request_assignment', answer=self._on_requests,
+            window_s=settings.batch_window_s, most=settings.batch_robots)
         for kind, name, callback in (
-                (RequestAssignment, 'request_assignment', self._on_request),
                 (ReleaseAssignment, 'release_assignment', self._on_release),
                 (SteerScenario, 'steer_scenario', self._on_steer),
+                (SteerRobot, 'steer_robot', self._on_steer_robot),
                 (Trigger, 'pause', partial(self._on_mode, self._scheduler.pause)),
                 (Trigger, 'resume', partial(self._on_mode, self._scheduler.resume)),
                 (Trigger, 'drain', partial(self._on_mode, self._scheduler.drain))):
@@ -90,18 +91,13 @@ class SchedulerNode(Node):
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
-    def _on_request(self, request: RequestAssignment.Request,
-                    response: RequestAssignment.Response) -> RequestAssignment.Response:
-        answer = self._scheduler.request(
-            assignments.request_from_msg(request), self._now_ns())
-        if isinstance(answer, Grant):
-            response.code = response.GRANTED
-            response.assignment = assignments.grant_to_msg(answer, self._space)
-        else:
-            response.code = getattr(response, answer.code.name)
-            response.message = answer.message
-            response.retry_after = conversions.duration_to_msg(answer.retry_after_s)
-        return response
+    def _on_requests(self, requests: list[RequestAssignment.Request],
+                     ) -> list[RequestAssignment.Response]:
+        for request in requests:
+            self._topics.take_episodes(request.robot)
+        answers = self._scheduler.request_many(
+            [assignments.request_from_msg(request) for request in requests], self._now_ns())
+        return [assignments.answer_to_msg(answer, self._space) for answer in answers]
 
     def _on_release(self, request: ReleaseAssignment.Request,
                     response: ReleaseAssignment.Response) -> ReleaseAssignment.Response:
@@ -119,13 +115,26 @@ class SchedulerNode(Node):
                   response: SteerScenario.Response) -> SteerScenario.Response:
         order = assignments.order_from_msg(request, now_ns=self._now_ns())
         if order is None:
-            response.message = f'command: found {request.command}, expected PIN, BAN, BOOST, CLEAR'
+            response.message = f'command: found {request.command}, expected one of SteerScenario'
             return response
+        return self._told(response, partial(self._scheduler.steer, order))
+
+    def _on_steer_robot(self, request: SteerRobot.Request,
+                        response: SteerRobot.Response) -> SteerRobot.Response:
+        order = assignments.robot_order_from_msg(request, now_ns=self._now_ns())
+        if order is None:
+            response.message = f'command: found {request.command}, expected one of SteerRobot'
+            return response
+        return self._told(response, partial(self._scheduler.steer_robot, order))
+
+    def _told(self, response: Any, take: Callable[[int], str]) -> Any:
+        """Take an operator's order, and tell everybody at once what holds from here on."""
         try:
-            response.message = self._scheduler.steer(order, self._now_ns())
+            response.message = take(self._now_ns())
             response.accepted = True
         except ActiveCollectionError as error:
             response.message = str(error)
+        self._publish_change()
         return response
 
     def _on_mode(self, change: Any, request: Trigger.Request,
@@ -175,32 +184,8 @@ class SchedulerNode(Node):
             self._scheduler.tick(self._now_ns())
         except SchedulingError as error:
             self.get_logger().error(str(error))
-        self._discover()
+        self._topics.discover()
         self._publish()
-
-    def _discover(self) -> None:
-        """Subscribe to the episodes and heartbeats of every robot in the graph."""
-        for topic, types in self.get_topic_names_and_types():
-            robot, _, name = topic.strip('/').rpartition('/')
-            if topic in self._followed:
-                continue
-            if name == 'episodes' and EPISODE_TYPE in types:
-                self._followed[topic] = self._follow(
-                    Episode, topic, partial(self._on_episode, robot), qos.EPISODES)
-            elif name == 'robot_status' and STATUS_TYPE in types:
-                self._followed[topic] = self._follow(
-                    RobotStatus, topic, partial(self._on_status, robot), qos.HEARTBEAT)
-
-    def _follow(self, kind: Any, topic: str, callback: Any, profile: QoSProfile) -> Subscription:
-        """
-        Subscribe without rclpy's own event callbacks.
-
-        Its executor looks at every entity each time it waits: with hundreds of robots these would
-        double what most of its time goes into.
-        """
-        return self.create_subscription(
-            kind, topic, callback, profile,
-            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False))
 
     def _publish_change(self) -> None:
         if self._scheduler.books.sequence != self._published:

@@ -90,9 +90,15 @@ class RuleTerm:
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of all places: the sum over the terms of value times weight, none below 0."""
+    """
+    The scores of all places: the sum over the terms of value times weight, none below 0.
+
+    :param draws: the random number, 0 to 1, behind each place's score, shape (P,); None where
+        chance has no part in it
+    """
 
     terms: tuple[RuleTerm, ...]
+    draws: Floats | None = None
 
     def total(self) -> Floats:
         """Return the scores, shape (P,)."""

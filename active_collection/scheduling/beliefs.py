@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from active_collection.episode import Outcome
-from active_collection.episode import Source
 from active_collection.scenario import ScenarioSpace
 from active_collection.scheduling.events import Result
 
@@ -162,7 +161,7 @@ class Beliefs:
         own = result.scenario.task
         for task, outcome in ((own, result.outcome), *result.others):
             tally = self._tasks.setdefault(task, TaskBelief()).at(result.epoch)
-            name = _field(result.source, outcome)
+            name = _field(outcome, tries_policy=result.tries_own_policy)
             setattr(tally, name, getattr(tally, name) + sign)
             self._rows.pop(task, None)
         self._tasks[own].at(result.epoch).seconds += sign * result.duration_s
@@ -275,9 +274,9 @@ class Beliefs:
         self._arrays = None
 
 
-def _field(source: Source, outcome: Outcome) -> str:
+def _field(outcome: Outcome, *, tries_policy: bool) -> str:
     """Return the name of the count that an episode belongs to."""
-    prefix = 'policy_' if source is Source.POLICY else ''
+    prefix = 'policy_' if tries_policy else ''
     return {
         Outcome.SUCCESS: f'{prefix}successes',
         Outcome.FAILURE: f'{prefix}failures',

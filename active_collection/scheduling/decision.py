@@ -3,6 +3,7 @@
 """One decision: which scenario, acted out by whom, for the robot that asks."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,20 +16,25 @@ from active_collection.scheduling.acquisition import Candidates
 from active_collection.scheduling.acquisition import RuleTerm
 from active_collection.scheduling.acquisition import Scores
 from active_collection.scheduling.beliefs import Floats
+from active_collection.scheduling.beliefs import Integers
 from active_collection.scheduling.books import Books
 from active_collection.scheduling.books import Retry
+from active_collection.scheduling.collectors import Choice
 from active_collection.scheduling.collectors import CollectorChoice
+from active_collection.scheduling.collectors import usable
 from active_collection.scheduling.eligibility import Eligibility
 from active_collection.scheduling.eligibility import Eligible
+from active_collection.scheduling.eligibility import Mask
+from active_collection.scheduling.events import MINIMUM_QUOTA
+from active_collection.scheduling.events import RETRY
 from active_collection.scheduling.events import Request
 from active_collection.scheduling.events import RunnerUp
 from active_collection.scheduling.events import Term
 from active_collection.scheduling.settings import SchedulerSettings
+from active_collection.scheduling.steering import priority_of
 from active_collection.scheduling.stopping import Stopping
 
 RUNNERS_UP = 3
-MINIMUM_QUOTA = 'minimum_quota'
-RETRY = 'retry'
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,10 @@ class Decision:
     runners_up: tuple[RunnerUp, ...]
     ensemble_id: str
     attempt: int = 1
+    policy_task: str = ''
+    priority: int = 0
+    draw: float | None = None
+    chosen_for: str = ''
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,7 @@ class _Place:
     score: float
     terms: tuple[Term, ...]
     runners_up: tuple[RunnerUp, ...]
+    draw: float | None
 
 
 class DecisionMaker:
@@ -76,7 +87,7 @@ class DecisionMaker:
         self._space = space
         self._settings = settings
         self._rule = RULES.get(settings.rule)(settings)
-        self._eligibility = Eligibility(space)
+        self.eligibility = Eligibility(space)
         self.stopping = Stopping(space, settings)
         self._collectors = CollectorChoice(space, settings)
         self._environments: dict[str, list[str]] = {name: [] for name in space.tasks}
@@ -84,41 +95,57 @@ class DecisionMaker:
             self._environments[name].append(environment)
         self._importance = np.array([t.importance for t in space.tasks.values()])
         self._minimum = np.array([t.minimum_episodes for t in space.tasks.values()])
+        self._needs_no_reset = np.array([t.reset == 'none' for t in space.tasks.values()])
         self._cost = np.array([t.cost for t in space.tasks.values()])
         self._travel_s = np.array([e.travel_s for e in space.environments.values()])
 
     def decide(self, books: Books, request: Request, *, now_ns: int,
-               number: int) -> Decision | NothingEligible:
+               number: Sequence[int]) -> Decision | NothingEligible:
         """
         Return what a robot that holds no lease is to collect.
 
         :param now_ns: ROS time (ns): which of the operators' orders stand
         :param number: the decision's own; together with the seed it fixes every draw
         """
-        random = np.random.default_rng([self._settings.seed, number])
-        eligible = self._eligibility.find(
+        random = np.random.default_rng([self._settings.seed, *number])
+        eligible = self.eligibility.find(
             books, request, now_ns=now_ns, stopped=self.stopping.stopped_tasks(books.beliefs))
         if not eligible.places.size:
             return NothingEligible(eligible.reason)
         retry = self._retry(books, request, eligible)
         if retry is not None:
-            return self._again(books, request, retry, eligible)
+            return self._again(books, request, retry, eligible, now_ns=now_ns)
         place = self._choose(self.candidates(books, request, eligible), eligible, random)
-        return self._decision(books, request, place, eligible, random)
+        return self._decision(books, request, place, eligible, random, now_ns=now_ns)
+
+    def costs(self, books: Books, request: Request, places: Integers, is_chained: Mask) -> Floats:
+        """
+        Return what one episode at each place costs a robot, with travel and reset, shape (P,).
+
+        :param is_chained: whether the task can follow there without a reset, shape (P,)
+        """
+        task = self.eligibility.task[places]
+        where = self._whereabouts(books, request)
+        here = np.array([e == where for e in self.eligibility.environment_names])
+        travel = np.where(here, 0.0, self._travel_s)[self.eligibility.environment[places]]
+        return np.asarray(
+            self._cost[task] + travel * self._settings.travel_cost
+            + np.where(is_chained | self._needs_no_reset[task], 0.0, self._settings.reset_cost))
+
+    def _whereabouts(self, books: Books, request: Request) -> str:
+        """Return the environment that a robot is in, as far as is known."""
+        scene, entry = books.scenes.get(request.robot), self._space.robots.get(request.robot)
+        return (request.environment or (scene.environment if scene else '')
+                or (entry.environment if entry else ''))
 
     def candidates(self, books: Books, request: Request, eligible: Eligible) -> Candidates:
         """Return what a rule sees of the places that a robot may be sent to."""
-        names = self._eligibility.task_names
-        task = self._eligibility.task[eligible.places]
-        environment = self._eligibility.environment[eligible.places]
-        here = [e == request.environment for e in self._eligibility.environment_names]
-        travel = np.where(here, 0.0, self._travel_s)[environment]
+        names = self.eligibility.task_names
         shares = np.array([books.recent.count(name) for name in names], dtype=np.float64)
         return Candidates(
-            task=task,
-            environment=environment,
-            cost=self._cost[task] + travel * self._settings.travel_cost
-            + np.where(eligible.is_chained, 0.0, self._settings.reset_cost),
+            task=self.eligibility.task[eligible.places],
+            environment=self.eligibility.environment[eligible.places],
+            cost=self.costs(books, request, eligible.places, eligible.is_chained),
             boost=eligible.boost,
             is_chained=eligible.is_chained,
             importance=self._importance,
@@ -142,7 +169,7 @@ class DecisionMaker:
         count = np.zeros(len(self._space.tasks))
         request = Request('', capabilities=everything,
                           collectors=('teleoperation', 'scripted', 'policy'))
-        eligible = self._eligibility.find(
+        eligible = self.eligibility.find(
             books, request, now_ns=now_ns, anywhere=True,
             stopped=self.stopping.stopped_tasks(books.beliefs))
         if not eligible.places.size:
@@ -151,7 +178,7 @@ class DecisionMaker:
         random = np.random.default_rng([self._settings.seed, books.sequence, draws])
         for _ in range(draws):
             place = self._choose(candidates, eligible, random)
-            count[self._eligibility.task[eligible.places[place.index]]] += 1
+            count[self.eligibility.task[eligible.places[place.index]]] += 1
         return count / draws
 
     def _gap(self, books: Books, task: str) -> float:
@@ -174,7 +201,13 @@ class DecisionMaker:
             rule, scores = self._settings.rule, self._rule.score(candidates, random)
         total = scores.total()
         ties = np.flatnonzero(total == total.max())
-        index = int(ties[random.integers(len(ties))])
+        tie_draw = float(random.random())
+        index = int(ties[int(tie_draw * len(ties))])
+        draw = None
+        if scores.draws is not None:
+            draw = float(scores.draws[index])
+        elif len(ties) > 1:
+            draw = tie_draw
         terms = tuple(Term(t.name, float(t.values[index]), float(t.weights[index]))
                       for t in scores.terms)
         order = np.argsort(-total, kind='stable')[:RUNNERS_UP + 1]
@@ -182,18 +215,18 @@ class DecisionMaker:
             RunnerUp(task, environment, float(total[k]))
             for k in order if k != index
             for task, environment in [self._space.places[eligible.places[k]]])[:RUNNERS_UP]
-        return _Place(index, rule, float(total[index]), terms, runners_up)
+        return _Place(index, rule, float(total[index]), terms, runners_up, draw)
 
     def _decision(self, books: Books, request: Request, place: _Place, eligible: Eligible,
-                  random: np.random.Generator) -> Decision | NothingEligible:
+                  random: np.random.Generator, *, now_ns: int) -> Decision | NothingEligible:
         name, environment = self._space.places[eligible.places[place.index]]
         task = self._space.tasks[name]
         choice = self._collectors.choose(books.beliefs, name, request.collectors, random)
         values, gap = self._configuration(
-            books, name, environment, random, evaluates=choice.collector == 'policy')
+            books, name, environment, random, evaluates=_tries_own_policy(choice, name))
         if values is None:
-            return NothingEligible(
-                f'exclusions rule out the object configurations of {name} in {environment}')
+            return NothingEligible(f'exclusions and constraints rule out the object '
+                                   f'configurations of {name} in {environment}')
         informs = [Term('policy_draw', choice.draw, 0.0), Term('policy_share', choice.share, 0.0)]
         if gap is not None and np.isfinite(gap):
             informs.append(Term('coverage_distance', gap, 0.0))
@@ -208,6 +241,9 @@ class DecisionMaker:
             terms=(*place.terms, *informs),
             runners_up=place.runners_up,
             ensemble_id=(books.beliefs.ensembles or ('',))[-1],
+            policy_task=_policy_task(choice, name),
+            priority=priority_of(books.steering.standing(now_ns), name, environment),
+            draw=place.draw,
         )
 
     def _configuration(self, books: Books, task: str, environment: str,
@@ -246,16 +282,19 @@ class DecisionMaker:
         return None
 
     def _again(self, books: Books, request: Request, retry: Retry,
-               eligible: Eligible) -> Decision:
+               eligible: Eligible, *, now_ns: int) -> Decision:
         scenario = retry.scenario
         task = self._space.tasks[scenario.task]
-        offered = [c for c in task.collectors if c in request.collectors]
-        demonstrators = [c for c in offered if c != 'policy']
+        able = usable(task, request.collectors, has_policy=bool(books.beliefs.ensembles))
+        demonstrators = [name for name in able if name != 'policy']
+        choice = (self._collectors.demonstrator(scenario.task, demonstrators[0], draw=0.0,
+                                                share=0.0)
+                  if demonstrators else Choice('policy', 0.0, 1.0))
         index = next(k for k, place in enumerate(eligible.places)
                      if self._space.places[place] == (scenario.task, scenario.environment))
         return Decision(
             scenario=scenario,
-            collector=(demonstrators or offered)[0],
+            collector=choice.collector,
             reset_required=not eligible.is_chained[index] and task.reset != 'none',
             time_limit_s=task.time_limit_s,
             rule=RETRY,
@@ -264,4 +303,16 @@ class DecisionMaker:
             runners_up=(),
             ensemble_id=(books.beliefs.ensembles or ('',))[-1],
             attempt=retry.attempt,
+            policy_task=_policy_task(choice, scenario.task),
+            priority=priority_of(
+                books.steering.standing(now_ns), scenario.task, scenario.environment),
         )
+
+
+def _tries_own_policy(choice: Choice, task: str) -> bool:
+    return choice.collector == 'policy' and choice.policy_task in {'', task}
+
+
+def _policy_task(choice: Choice, task: str) -> str:
+    """Return the task whose policy acts; empty where none does."""
+    return (choice.policy_task or task) if choice.collector == 'policy' else ''

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,9 +15,11 @@ from active_collection.scenario import ScenarioSpace
 from active_collection.scheduling.beliefs import Floats
 from active_collection.scheduling.beliefs import Integers
 from active_collection.scheduling.books import Books
+from active_collection.scheduling.collectors import usable
 from active_collection.scheduling.events import Request
-from active_collection.scheduling.events import Steered
+from active_collection.scheduling.orders import Steered
 from active_collection.scheduling.scene import Scene
+from active_collection.scheduling.steering import covers
 
 Mask = npt.NDArray[np.bool_]
 
@@ -66,30 +69,54 @@ class Eligibility:
         :param anywhere: whether to leave aside who reaches what and how full it is
         """
         orders = books.steering.standing(now_ns)
-        is_chained = self._chained(books.scenes.get(request.robot, Scene()), request.environment)
+        is_chained = self.chained(books, request)
         conditions = (
-            (f'robot {request.robot!r} reaches no environment of a task',
-             anywhere | self._reachable(request.robot)),
-            ('no task there is within its capabilities', self._capable(request)),
-            ('no task there has a collector that it offers',
-             self._has_collector(request.collectors,
-                                 has_policy=bool(books.beliefs.ensembles))),
+            *self._own_conditions(books, request, is_chained, anywhere=anywhere),
             ('every task there has stopped: its target is reached or it no longer improves',
              np.array([name not in stopped for name in self.task_names])[self.task]),
             ('every task there has its maximum of episodes', self._under_maximum(books)),
             ('every environment there is full', anywhere | self._has_room(books)),
-            ('every task there needs another before it',
-             is_chained | ~self._needs_chain[self.task]),
             ('operators banned all that is left', ~self._ordered(orders, 'ban')),
+            ("all that is left has reached an operator's cap", ~self._capped(books, orders)),
         )
         mask = np.ones(len(self.task), dtype=bool)
         for reason, condition in conditions:
             mask = mask & condition
             if not mask.any():
                 return Eligible(np.empty(0, np.int64), np.empty(0, bool), np.empty(0), reason)
-        pinned = mask & self._ordered(orders, 'pin')
-        places = np.flatnonzero(pinned if pinned.any() else mask)
+        first = next((m for m in self._first(orders) if (mask & m).any()), mask)
+        places = np.flatnonzero(mask & first)
         return Eligible(places, is_chained[places], self.boosts(orders)[places])
+
+    def suits(self, books: Books, request: Request) -> Mask:
+        """
+        Return whether a robot can do what is to be done at each place, shape of all places.
+
+        What depends on others, room, quotas and orders, is left aside.
+        """
+        mask = np.ones(len(self.task), dtype=bool)
+        for _, condition in self._own_conditions(
+                books, request, self.chained(books, request), anywhere=False):
+            mask &= condition
+        return mask
+
+    def chained(self, books: Books, request: Request) -> Mask:
+        """Return where a task can follow a robot's last without a reset, of all places."""
+        return self._chained(books.scenes.get(request.robot, Scene()), request.environment)
+
+    def _own_conditions(self, books: Books, request: Request, is_chained: Mask, *,
+                        anywhere: bool) -> tuple[tuple[str, Mask], ...]:
+        """Return the conditions that only the robot and its scene decide."""
+        return (
+            (f'robot {request.robot!r} reaches no environment of a task',
+             anywhere | self._reachable(request.robot)),
+            ('no task there is within its capabilities', self._capable(request)),
+            ('no task there has a collector that it offers',
+             self._has_collector(request.collectors,
+                                 has_policy=bool(books.beliefs.ensembles))),
+            ('every task there needs another before it',
+             is_chained | ~self._needs_chain[self.task]),
+        )
 
     def boosts(self, orders: Sequence[Steered]) -> Floats:
         """Return the product of the boosts on each place, shape of all places."""
@@ -110,8 +137,7 @@ class Eligibility:
         return np.asarray(capable[self.task])
 
     def _has_collector(self, offered: Sequence[str], *, has_policy: bool) -> Mask:
-        usable = {c for c in offered if has_policy or c != 'policy'}
-        offers = np.array([not usable.isdisjoint(t.collectors)
+        offers = np.array([bool(usable(t, tuple(offered), has_policy=has_policy))
                            for t in self._space.tasks.values()])
         return np.asarray(offers[self.task])
 
@@ -136,6 +162,22 @@ class Eligibility:
         for order in orders:
             if order.command == command:
                 mask |= self._covered(order)
+        return mask
+
+    def _first(self, orders: Sequence[Steered]) -> Iterator[Mask]:
+        """Give the places that go before all others: preemptions, highest first, then pins."""
+        preemptions = [o for o in orders if o.command == 'preempt']
+        for order in sorted(preemptions, key=lambda o: -o.priority):
+            yield self._covered(order)
+        yield self._ordered(orders, 'pin')
+
+    def _capped(self, books: Books, orders: Sequence[Steered]) -> Mask:
+        mask = np.zeros(len(self.task), dtype=bool)
+        for order in orders:
+            if order.command == 'cap':
+                out = sum(n for place, n in books.out.items() if covers(order, *place))
+                if books.steering.counted(order) + out >= order.limit:
+                    mask |= self._covered(order)
         return mask
 
     def _covered(self, order: Steered) -> Mask:

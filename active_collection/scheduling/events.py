@@ -16,9 +16,14 @@ from active_collection.episode import Outcome
 from active_collection.episode import Source
 from active_collection.errors import SchedulingError
 from active_collection.scenario import Scenario
+from active_collection.scheduling.orders import RobotSteered
+from active_collection.scheduling.orders import Steered
 
 #: What the scheduler as a whole is doing.
 Mode = Literal['running', 'paused', 'draining', 'finished']
+#: What stands in the place of a rule's name where no rule chose.
+MINIMUM_QUOTA = 'minimum_quota'
+RETRY = 'retry'
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,12 @@ class Assigned:
     :param rule: acquisition rule that chose it, or 'minimum_quota' or 'retry'
     :param score: the sum of value times weight over the terms
     :param attempt: 1 for a new scenario, more for one that was handed back
+    :param policy_task: task whose policy acts; empty where no policy does
+    :param priority: a lease of a higher one may take the robot from it
+    :param draw: random number, 0 to 1, that decided; None where none was drawn
+    :param batch: number of the event of the questions that were answered together with this one;
+        0 where it was answered alone
+    :param chosen_for: robot of that batch for which the rule chose it, where it is another
     """
 
     kind: ClassVar[str] = 'assigned'
@@ -95,11 +106,33 @@ class Assigned:
     runners_up: tuple[RunnerUp, ...]
     ensemble_id: str
     attempt: int = 1
+    policy_task: str = ''
+    priority: int = 0
+    draw: float | None = None
+    batch: int = 0
+    chosen_for: str = ''
 
     @property
     def subject(self) -> str:
         """Return what the event is about: the assignment."""
         return self.assignment_id
+
+    @property
+    def acts_own_policy(self) -> bool:
+        """Tell whether it tries the policy that is to learn the task, and so is no example."""
+        return self.collector == 'policy' and self.policy_task in {'', self.scenario.task}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Robots asked at once and are answered together, in the assignments that follow."""
+
+    kind: ClassVar[str] = 'batch'
+    requests: tuple[Request, ...]
+
+
+#: How a lease ends without an episode.
+Cause = Literal['released', 'revoked', 'preempted', 'drained']
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +140,15 @@ class Ended:
     """
     A lease ended without an episode.
 
-    :param cause: 'released' by its robot, 'revoked' for want of heartbeats or of time
+    :param cause: 'released' by its robot, 'revoked' for want of heartbeats or of time, 'preempted'
+        for something of a higher priority, 'drained' at the deadline of a drain
     :param retry: whether the scenario may be assigned again
     """
 
     kind: ClassVar[str] = 'ended'
     assignment_id: str
     robot: str
-    cause: Literal['released', 'revoked']
+    cause: Cause
     reason: str
     retry: bool
 
@@ -134,6 +168,7 @@ class Result:
     :param others: outcomes for other tasks of its skill group, which it counts for too
     :param epistemic: mean normalised epistemic uncertainty over its steps; None where unscored
     :param novelty: mean novelty over its steps; None where there is none
+    :param proxy_task: task whose policy acted, where it was not that of the scenario's own task
     """
 
     scenario: Scenario
@@ -145,6 +180,12 @@ class Result:
     novelty: float | None = None
     duration_s: float = 0.0
     others: tuple[tuple[str, Outcome], ...] = ()
+    proxy_task: str = ''
+
+    @property
+    def tries_own_policy(self) -> bool:
+        """Tell whether the policy that is to learn the task acted: a trial, not an example."""
+        return self.source is Source.POLICY and not self.proxy_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,44 +228,27 @@ class EnsembleSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Steered:
-    """
-    An operator pinned, banned or boosted, or took that back.
-
-    :param task: task name; empty: every task
-    :param environment: environment name; empty: every environment
-    :param factor: what a boost multiplies the score by
-    :param until_ns: ROS time at which it ends by itself (ns); 0: until cleared
-    """
-
-    kind: ClassVar[str] = 'steered'
-    command: Literal['pin', 'ban', 'boost', 'clear']
-    task: str
-    environment: str
-    factor: float
-    until_ns: int
-    author: str
-    reason: str
-
-    @property
-    def subject(self) -> str:
-        """Return what the event is about: the task."""
-        return self.task
-
-
-@dataclass(frozen=True, slots=True)
 class ModeChanged:
-    """The scheduler as a whole was paused, resumed or drained, or a stopping criterion fired."""
+    """
+    The scheduler as a whole was paused, resumed or drained, or a stopping criterion fired.
+
+    :param author: who asked for it; empty where nobody did
+    :param deadline_ns: ROS time at which a drain revokes what is still out (ns); 0: never
+    """
 
     kind: ClassVar[str] = 'mode'
     mode: Mode
     reason: str
+    author: str = ''
+    deadline_ns: int = 0
 
 
-Event = Started | Assigned | Ended | Finished | EnsembleSeen | Steered | ModeChanged
+Event = (Started | Assigned | Batch | Ended | Finished | EnsembleSeen | Steered | RobotSteered
+         | ModeChanged)
 KINDS: dict[str, type[Event]] = {
     kind.kind: kind
-    for kind in (Started, Assigned, Ended, Finished, EnsembleSeen, Steered, ModeChanged)}
+    for kind in (Started, Assigned, Batch, Ended, Finished, EnsembleSeen, Steered, RobotSteered,
+                 ModeChanged)}
 
 
 @dataclass(frozen=True, slots=True)

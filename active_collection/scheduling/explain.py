@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from dataclasses import fields
 
 from active_collection.errors import SchedulingError
+from active_collection.scheduling.allocation import Allocator
 from active_collection.scheduling.decision import Decision
 from active_collection.scheduling.decision import DecisionMaker
 from active_collection.scheduling.decision import NothingEligible
 from active_collection.scheduling.events import Assigned
+from active_collection.scheduling.events import Batch
 from active_collection.scheduling.events import Ended
 from active_collection.scheduling.events import Entry
 from active_collection.scheduling.events import Finished
+from active_collection.scheduling.events import Request
 from active_collection.scheduling.history import remember
 from active_collection.scheduling.ledger import LedgerReader
 
@@ -26,6 +29,7 @@ class Explanation:
 
     :param issued: the event of the assignment
     :param outcome: one line: how it ended, or that it is out
+    :param together: robots that were answered at once, this one included
     :param differences: fields in which the replayed decision differs; empty where it is the same
     """
 
@@ -33,6 +37,7 @@ class Explanation:
     assigned: Assigned
     outcome: str
     differences: tuple[str, ...]
+    together: int = 1
 
     def lines(self) -> Iterator[str]:
         """Give the explanation for a person, line by line."""
@@ -42,7 +47,15 @@ class Explanation:
                f'{"with" if assigned.reset_required else "without"} a reset, '
                f'attempt {assigned.attempt}')
         yield (f'  rule {assigned.rule}, score {assigned.score:.6g}, '
-               f'ensemble {assigned.ensemble_id or "none"}')
+               f'ensemble {assigned.ensemble_id or "none"}, priority {assigned.priority}'
+               + ('' if assigned.draw is None else f', draw {assigned.draw:.6g}'))
+        if assigned.policy_task:
+            yield f'  the policy of {assigned.policy_task} acts'
+        if assigned.batch:
+            yield (f'  answered together with {self.together - 1} other robots '
+                   f'(event {assigned.batch})' + (
+                       f'; the rule chose it for {assigned.chosen_for}'
+                       if assigned.chosen_for else ''))
         for term in assigned.terms:
             entered = f'x {term.weight:.6g}' if term.weight else '(for information)'
             yield f'    {term.name:<20} {term.value:>12.6g} {entered}'
@@ -64,7 +77,8 @@ def explain(reader: LedgerReader, assignment_id: str) -> Explanation:
     for entry in entries:
         if isinstance(entry.event, Assigned):
             return Explanation(entry, entry.event, _outcome(reader, entry.event, entries),
-                               _differences(entry.event, replay(reader, entry)))
+                               _differences(entry.event, replay(reader, entry)),
+                               together=len(_asked_together(reader, entry)))
     raise SchedulingError(f'{reader.path}: assignment', found=assignment_id,
                           expected='an assignment of this ledger')
 
@@ -75,13 +89,31 @@ def replay(reader: LedgerReader, issued: Entry) -> Decision | NothingEligible:
 
     :param issued: the event of its assignment
     """
-    books = remember(reader, until=issued.sequence - 1)
-    if books is None or not isinstance(issued.event, Assigned):
+    assigned = issued.event
+    number, requests = issued.sequence, _asked_together(reader, issued)
+    if isinstance(assigned, Assigned) and assigned.batch:
+        number = assigned.batch
+    books = remember(reader, until=number - 1)
+    if books is None or not isinstance(assigned, Assigned):
         raise SchedulingError(f'{reader.path}: event {issued.sequence}', found=issued.event.kind,
                               expected='an assignment after a start')
-    maker = DecisionMaker(books.space, books.settings)
-    return maker.decide(
-        books, issued.event.request, now_ns=issued.time_ns, number=issued.sequence)
+    allocator = Allocator(books.space, books.settings, DecisionMaker(books.space, books.settings))
+    answers = allocator.allocate(books, requests, now_ns=issued.time_ns, number=number)
+    return answers[requests.index(assigned.request)]
+
+
+def _asked_together(reader: LedgerReader, issued: Entry) -> tuple[Request, ...]:
+    """Return the questions that were answered together with that of an assignment."""
+    assigned = issued.event
+    if not isinstance(assigned, Assigned):
+        return ()
+    if not assigned.batch:
+        return (assigned.request,)
+    for entry in reader.entries(after=assigned.batch - 1, until=assigned.batch):
+        if isinstance(entry.event, Batch) and assigned.request in entry.event.requests:
+            return entry.event.requests
+    raise SchedulingError(f'{reader.path}: event {assigned.batch}', found='no such batch',
+                          expected=f'the questions answered with {assigned.assignment_id}')
 
 
 def _differences(assigned: Assigned, decision: Decision | NothingEligible) -> tuple[str, ...]:

@@ -20,12 +20,12 @@ from active_collection.episode import Source
 from active_collection.episode import UncertaintySummary
 from active_collection.errors import SchedulingError
 from active_collection.scenario import ScenarioSpace
+from active_collection.scheduling.answers import Grant
 from active_collection.scheduling.books import Books
 from active_collection.scheduling.curves import fit
 from active_collection.scheduling.events import Assigned
 from active_collection.scheduling.events import Request
 from active_collection.scheduling.ledger import Ledger
-from active_collection.scheduling.scheduler import Grant
 from active_collection.scheduling.scheduler import Scheduler
 from active_collection.scheduling.settings import SchedulerSettings
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 
 from active_collection.scheduling.books import Lease
 
@@ -26,6 +27,7 @@ class Deadlines:
         self._largest_step_ns = int(largest_step_s * NS)
         self._deadline: dict[str, int] = {}
         self._bound: dict[str, int] = {}
+        self._drains: dict[str, int] = {}
         self._last_ns: int | None = None
 
     def resume(self, leases: Iterable[Lease], now_ns: int) -> None:
@@ -65,6 +67,23 @@ class Deadlines:
         self._last_ns = now_ns
         return [name for name, deadline in self._deadline.items() if deadline < now_ns]
 
+    def set_drains(self, drains: Mapping[str, int]) -> None:
+        """
+        Keep the deadlines of drains by robot (ns), in place of those that no longer stand.
+
+        One that is known already keeps what jumps of the clock have made of it.
+        """
+        self._drains = {robot: self._drains.get(robot, ns) for robot, ns in drains.items()}
+
+    def drained(self, now_ns: int) -> list[str]:
+        """Return the drains whose deadline has passed; to be asked after `overdue`."""
+        return [robot for robot, deadline in self._drains.items() if deadline < now_ns]
+
+    def forget_drain(self, robot: str) -> None:
+        """Forget the deadline of a drain."""
+        self._drains.pop(robot, None)
+
     def _shift(self, step_ns: int) -> None:
         self._deadline = {name: ns + step_ns for name, ns in self._deadline.items()}
         self._bound = {name: ns + step_ns for name, ns in self._bound.items()}
+        self._drains = {robot: ns + step_ns for robot, ns in self._drains.items()}

@@ -14,8 +14,9 @@ from active_collection.scheduling.events import Assigned
 from active_collection.scheduling.events import Ended
 from active_collection.scheduling.events import Finished
 from active_collection.scheduling.events import ModeChanged
-from active_collection.scheduling.events import Steered
 from active_collection.scheduling.ledger import LedgerReader
+from active_collection.scheduling.orders import RobotSteered
+from active_collection.scheduling.orders import Steered
 
 Cell = str | int | float | bool | None
 Row = dict[str, Cell]
@@ -41,12 +42,20 @@ def tables(reader: LedgerReader) -> dict[str, list[Row]]:
         elif isinstance(event, Steered):
             operators.append({
                 'sequence': entry.sequence, 'time_ns': entry.time_ns, 'action': event.command,
-                'task': event.task, 'environment': event.environment, 'factor': event.factor,
+                'robot': '', 'task': event.task, 'environment': event.environment,
+                'factor': event.factor, 'limit': event.limit, 'priority': event.priority,
                 'until_ns': event.until_ns, 'author': event.author, 'reason': event.reason})
+        elif isinstance(event, RobotSteered):
+            operators.append({
+                'sequence': entry.sequence, 'time_ns': entry.time_ns, 'action': event.command,
+                'robot': event.robot, 'task': '', 'environment': '', 'factor': None,
+                'limit': 0, 'priority': 0, 'until_ns': event.deadline_ns,
+                'author': event.author, 'reason': event.reason})
         elif isinstance(event, ModeChanged):
             operators.append({
                 'sequence': entry.sequence, 'time_ns': entry.time_ns, 'action': event.mode,
-                'task': '', 'environment': '', 'factor': None, 'until_ns': 0, 'author': '',
+                'robot': '', 'task': '', 'environment': '', 'factor': None, 'limit': 0,
+                'priority': 0, 'until_ns': event.deadline_ns, 'author': event.author,
                 'reason': event.reason})
     return {'assignments': list(assignments.values()), 'episodes': list(episodes.values()),
             'operators': operators}
@@ -57,7 +66,8 @@ def _assignment(sequence: int, time_ns: int, event: Assigned) -> Row:
         'assignment_id': event.assignment_id, 'sequence': sequence, 'issued_ns': time_ns,
         'robot': event.request.robot, 'task': event.scenario.task,
         'environment': event.scenario.environment, 'scenario': scenario_key(event.scenario),
-        'collector': event.collector, 'reset_required': event.reset_required,
+        'collector': event.collector, 'policy_task': event.policy_task,
+        'priority': event.priority, 'reset_required': event.reset_required,
         'rule': event.rule, 'score': event.score, 'attempt': event.attempt,
         'ensemble_id': event.ensemble_id, 'ended_ns': None, 'end': '', 'reason': '',
         'episode_id': ''}

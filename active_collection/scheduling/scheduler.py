@@ -4,119 +4,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from datetime import timezone
-from enum import Enum
-from math import isfinite
-from typing import Literal
 
 from active_collection.episode import EpisodeRecord
-from active_collection.errors import ConfigError
 from active_collection.errors import SchedulingError
 from active_collection.names import is_safe_name
 from active_collection.registry import unknown
 from active_collection.scenario import ScenarioSpace
+from active_collection.scheduling.allocation import Allocator
+from active_collection.scheduling.allocation import assigned_of
+from active_collection.scheduling.answers import Counted
+from active_collection.scheduling.answers import Grant
+from active_collection.scheduling.answers import Refusal
+from active_collection.scheduling.answers import Refused
+from active_collection.scheduling.answers import Released
+from active_collection.scheduling.answers import State
 from active_collection.scheduling.beliefs import Floats
 from active_collection.scheduling.books import Books
 from active_collection.scheduling.books import Lease
 from active_collection.scheduling.decision import DecisionMaker
 from active_collection.scheduling.decision import NothingEligible
-from active_collection.scheduling.detectors import Judges
-from active_collection.scheduling.events import Assigned
+from active_collection.scheduling.events import Batch
+from active_collection.scheduling.events import Cause
 from active_collection.scheduling.events import Ended
-from active_collection.scheduling.events import EnsembleSeen
 from active_collection.scheduling.events import Entry
 from active_collection.scheduling.events import Event
 from active_collection.scheduling.events import Finished
 from active_collection.scheduling.events import Mode
 from active_collection.scheduling.events import ModeChanged
 from active_collection.scheduling.events import Request
-from active_collection.scheduling.events import Result
 from active_collection.scheduling.events import Started
-from active_collection.scheduling.events import Steered
 from active_collection.scheduling.history import remember
 from active_collection.scheduling.history import reopened
 from active_collection.scheduling.leases import NS
 from active_collection.scheduling.leases import Deadlines
 from active_collection.scheduling.ledger import Ledger
+from active_collection.scheduling.operators import check_order
+from active_collection.scheduling.operators import check_robot
+from active_collection.scheduling.operators import check_signed
+from active_collection.scheduling.operators import describe
+from active_collection.scheduling.operators import describe_robot
+from active_collection.scheduling.orders import RobotSteered
+from active_collection.scheduling.orders import Steered
+from active_collection.scheduling.preemption import to_preempt
+from active_collection.scheduling.results import Results
 from active_collection.scheduling.settings import SchedulerSettings
-from active_collection.scheduling.state import TaskState
 from active_collection.scheduling.state import task_states
 
 PROBABILITY_DRAWS = 64
-
-
-class Refused(str, Enum):
-    """Why a robot got no assignment; the names are those of RequestAssignment's codes."""
-
-    NOTHING_ELIGIBLE = 'nothing_eligible'
-    PAUSED = 'paused'
-    FINISHED = 'finished'
-    UNKNOWN_ROBOT = 'unknown_robot'
-    INVALID = 'invalid'
-    UNAVAILABLE = 'unavailable'
-
-
-class Released(str, Enum):
-    """What became of a lease handed back; the names are those of ReleaseAssignment's codes."""
-
-    RELEASED = 'released'
-    UNKNOWN_ASSIGNMENT = 'unknown_assignment'
-    NOT_HOLDER = 'not_holder'
-    ENDED = 'ended'
-    UNAVAILABLE = 'unavailable'
-
-
-class Counted(str, Enum):
-    """What became of a reported episode."""
-
-    COUNTED = 'counted'
-    AMENDED = 'amended'
-    DUPLICATE = 'duplicate'
-    RECORDING = 'recording'
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """
-    A lease.
-
-    :param issued_ns: ROS time when it was granted (ns)
-    :param deadline_ns: ROS time after which it is revoked unless it is renewed (ns)
-    """
-
-    assigned: Assigned
-    issued_ns: int
-    deadline_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """
-    No lease, and why.
-
-    :param message: one line for a person
-    :param retry_after_s: when to ask again (s)
-    """
-
-    code: Refused
-    message: str
-    retry_after_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What the scheduler tells of itself."""
-
-    mode: str
-    message: str
-    rule: str
-    ensemble_id: str
-    episodes: int
-    revoked: int
-    leases: tuple[Grant, ...]
-    tasks: tuple[TaskState, ...]
+#: The name under which the deadline of the fleet's own drain is kept; no robot has it.
+FLEET = ''
 
 
 class Scheduler:
@@ -138,14 +76,17 @@ class Scheduler:
         self._settings = settings
         self._ledger = ledger
         self._maker = DecisionMaker(space, settings)
-        self._judges = Judges(space)
+        self._allocator = Allocator(space, settings, self._maker)
+        self._results = Results(space, ledger)
         self._books = reopened(remember(ledger), Books(space, settings, points=ledger.covered))
         self._snapshot_at = self._books.sequence
         self._deadlines = Deadlines(
             lease_s=settings.lease_s, longest_s=settings.longest_lease_s,
             largest_step_s=settings.largest_step_s)
-        self._record([Started(space.model_dump_json(), settings.model_dump_json())], now_ns)
+        self._record([Started(space.model_dump_json(), settings.told())], now_ns)
         self._deadlines.resume(self._books.leases.values(), now_ns)
+        self._set_drains()
+        self._preempt(now_ns)
         self._probabilities: tuple[tuple[object, ...], Floats] | None = None
 
     @property
@@ -155,6 +96,28 @@ class Scheduler:
 
     def request(self, request: Request, now_ns: int) -> Grant | Refusal:
         """Return the lease that a robot holds, else a new one, else why there is none."""
+        return self.request_many([request], now_ns)[0]
+
+    def request_many(self, requests: Sequence[Request], now_ns: int) -> list[Grant | Refusal]:
+        """
+        Answer robots that ask at once, together; a robot that asks twice gets one lease.
+
+        :returns: an answer for each request, in their order
+        """
+        told: dict[str, Grant | Refusal] = {}
+        asking: dict[str, Request] = {}
+        for request in requests:
+            answer = self._told_at_once(request, now_ns)
+            if answer is not None:
+                told[request.robot] = answer
+            else:
+                asking[request.robot] = request
+        if asking:
+            told.update(zip(asking, self._assign(list(asking.values()), now_ns), strict=True))
+        return [told[request.robot] for request in requests]
+
+    def _told_at_once(self, request: Request, now_ns: int) -> Grant | Refusal | None:
+        """Return the answer to a robot for which nothing has to be decided."""
         refusal = self._invalid(request)
         if refusal is not None:
             return refusal
@@ -165,21 +128,42 @@ class Scheduler:
         if self._books.mode != 'running':
             code = Refused.FINISHED if self._books.mode == 'finished' else Refused.PAUSED
             return self._refusal(code, f'{self._books.mode}: {self._books.mode_reason}')
+        order = self._books.steering.robots.get(request.robot)
+        return self._refusal(Refused.PAUSED, describe_robot(order)) if order else None
+
+    def _assign(self, requests: Sequence[Request], now_ns: int) -> list[Grant | Refusal]:
+        """Decide for robots that hold no lease, and write it down as one."""
         number = self._books.sequence + 1
-        decision = self._maker.decide(self._books, request, now_ns=now_ns, number=number)
-        if isinstance(decision, NothingEligible):
-            return self._refusal(Refused.NOTHING_ELIGIBLE, decision.reason)
-        assignment_id = _assignment_id(now_ns, number)
-        deadline_ns = self._deadlines.grant(assignment_id, now_ns)
-        assigned = Assigned(
-            assignment_id=assignment_id, request=request, deadline_ns=deadline_ns,
-            **{name: getattr(decision, name) for name in decision.__slots__})
-        try:
-            self._record([assigned], now_ns)
-        except SchedulingError as error:
-            self._deadlines.end(assignment_id)
-            return self._refusal(Refused.UNAVAILABLE, str(error))
-        return self._grant(self._books.leases[assignment_id])
+        decisions = self._allocator.allocate(
+            self._books, requests, now_ns=now_ns, number=number)
+        is_batch = len(requests) > 1
+        events: list[Event] = [Batch(tuple(requests))] if is_batch else []
+        ids: list[str] = []
+        for request, decision in zip(requests, decisions, strict=True):
+            if isinstance(decision, NothingEligible):
+                ids.append('')
+                continue
+            ids.append(_assignment_id(now_ns, number + len(events)))
+            events.append(assigned_of(
+                decision, assignment_id=ids[-1], request=request, batch=number * is_batch,
+                deadline_ns=self._deadlines.grant(ids[-1], now_ns)))
+        failure = ''
+        if any(ids):
+            try:
+                self._record(events, now_ns)
+            except SchedulingError as error:
+                failure = str(error)
+                for assignment_id in filter(None, ids):
+                    self._deadlines.end(assignment_id)
+        answers: list[Grant | Refusal] = []
+        for assignment_id, decision in zip(ids, decisions, strict=True):
+            if isinstance(decision, NothingEligible):
+                answers.append(self._refusal(Refused.NOTHING_ELIGIBLE, decision.reason))
+            elif failure:
+                answers.append(self._refusal(Refused.UNAVAILABLE, failure))
+            else:
+                answers.append(self._grant(self._books.leases[assignment_id]))
+        return answers
 
     def _invalid(self, request: Request) -> Refusal | None:
         if not is_safe_name(request.robot):
@@ -212,7 +196,7 @@ class Scheduler:
             if lease is None:
                 is_known = self._ledger.assigned(assignment_id) is not None
                 return Released.ENDED if is_known else Released.UNKNOWN_ASSIGNMENT
-            self._end(lease, 'released', reason, retry=retry, now_ns=now_ns)
+            self._end([lease], 'released', reason, retry=retry, now_ns=now_ns)
         except SchedulingError:
             return Released.UNAVAILABLE
         return Released.RELEASED
@@ -231,95 +215,72 @@ class Scheduler:
         """
         if not record.finished_ns:
             return Counted.RECORDING
-        previous = self._ledger.last_finished(record.episode_id)
+        previous = self._results.previous(record)
         if previous is not None and previous.revision >= record.revision:
             return Counted.DUPLICATE
-        events: list[Event] = []
-        ensembles = list(self._books.beliefs.ensembles)
-        summary = record.uncertainty
-        if summary.steps and summary.ensemble_id > (ensembles or [''])[-1]:
-            events.append(EnsembleSeen(summary.ensemble_id))
-            ensembles.append(summary.ensemble_id)
-        fulfils, remark = self._claim(record, previous)
-        events.append(Finished(
-            episode_id=record.episode_id, revision=record.revision, robot=record.robot,
-            assignment_id=record.assignment_id,
-            result=self._result(record, ensembles, previous),
-            previous=previous.result if previous else None,
-            fulfils=fulfils, remark=remark))
+        events = self._results.events(self._books, record, previous)
         self._record(events, now_ns)
-        if fulfils:
+        if isinstance(events[-1], Finished) and events[-1].fulfils:
             self._deadlines.end(record.assignment_id)
         self._settle(now_ns)
         return Counted.AMENDED if previous else Counted.COUNTED
 
-    def _result(self, record: EpisodeRecord, ensembles: Sequence[str],
-                previous: Finished | None) -> Result:
-        """Return what an episode contributes; amended, it stays in the epoch it was counted in."""
-        summary = record.uncertainty
-        scored = ensembles.index(summary.ensemble_id) + 1 if (
-            summary.steps and summary.ensemble_id in ensembles) else 0
-        return Result(
-            scenario=record.scenario,
-            source=record.source,
-            outcome=self._judges.outcome(record),
-            epoch=previous.result.epoch if previous else len(ensembles),
-            scored_epoch=scored,
-            epistemic=_finite(summary.epistemic_mean) if scored else None,
-            novelty=_finite(summary.novelty_mean) if scored else None,
-            duration_s=record.duration_s,
-            others=tuple(sorted(self._judges.impersonated(record).items())),
-        )
-
-    def _claim(self, record: EpisodeRecord, previous: Finished | None) -> tuple[bool, str]:
-        """Return whether an episode ends the lease that it names, and what is odd about it."""
-        lease = self._books.leases.get(record.assignment_id)
-        if lease is not None:
-            if lease.robot == record.robot:
-                return True, ''
-            return False, f'not the holder: {lease.robot} is'
-        if previous is not None or not record.assignment_id:
-            return False, ''
-        if self._ledger.ended(record.assignment_id) is not None:
-            return False, 'late: its lease had ended'
-        if self._ledger.assigned(record.assignment_id) is not None:
-            return False, 'another episode of its assignment was counted before'
-        return False, 'unknown assignment'
-
     def steer(self, order: Steered, now_ns: int) -> str:
         """
-        Take an operator's order and return what holds from here on.
+        Take an operator's order on scenarios and return what holds from here on.
 
         :raises ConfigError: where the order is not valid
         :raises SchedulingError: where the ledger cannot be written
         """
-        for name, known in (('task', list(self._space.tasks)),
-                            ('environment', list(self._space.environments))):
-            value = getattr(order, name)
-            if value and value not in known:
-                raise unknown(f'steer: {name}', value, known)
-        for name in ('author', 'reason'):
-            if not getattr(order, name).strip():
-                raise ConfigError(f'steer: {name}', found='nothing', expected='a few words')
-        if order.command == 'boost' and not (isfinite(order.factor) and order.factor > 0):
-            raise ConfigError('steer: factor', found=order.factor, expected='a number above 0')
+        check_order(self._space, order)
         self._record([order], now_ns)
-        standing = self._books.steering.standing(now_ns)
-        held = '; '.join(_describe(o) for o in standing)
-        return f'in force: {held}' if held else 'nothing in force'
+        taken = self._preempt(now_ns) if order.command == 'preempt' else 0
+        held = '; '.join(map(describe, self._books.steering.standing(now_ns)))
+        preempted = f' ({taken} leases taken back)' if order.command == 'preempt' else ''
+        return f'in force: {held}{preempted}' if held else 'nothing in force'
 
-    def pause(self, now_ns: int, reason: str = 'asked to') -> None:
+    def steer_robot(self, order: RobotSteered, now_ns: int) -> str:
+        """
+        Pause, resume or drain one robot or, where the order names none, the fleet.
+
+        :returns: what holds from here on
+        :raises ConfigError: where the order is not valid
+        :raises SchedulingError: where the ledger cannot be written
+        """
+        check_signed(order.author, order.reason)
+        if order.robot:
+            check_robot(self._space, order.robot)
+            self._record([order], now_ns)
+            self._deadlines.forget_drain(order.robot)
+            self._set_drains()
+            standing = self._books.steering.robots.get(order.robot)
+            return describe_robot(standing) if standing else f'{order.robot} gets leases'
+        if order.command == 'pause':
+            self.pause(now_ns, order.reason, author=order.author)
+        elif order.command == 'resume':
+            self.resume(now_ns, order.reason, author=order.author)
+        else:
+            self.drain(now_ns, order.reason, author=order.author, deadline_ns=order.deadline_ns)
+        return f'{self._books.mode}: {self._books.mode_reason}'
+
+    def pause(self, now_ns: int, reason: str = 'asked to', *, author: str = '') -> None:
         """Give no new leases; those that are out go on."""
-        self._change('paused', reason, now_ns)
+        self._change(ModeChanged('paused', reason, author), now_ns)
 
-    def resume(self, now_ns: int, reason: str = 'asked to') -> None:
+    def resume(self, now_ns: int, reason: str = 'asked to', *, author: str = '') -> None:
         """Give leases again."""
-        self._change('running', reason, now_ns)
+        self._change(ModeChanged('running', reason, author), now_ns)
         self._settle(now_ns)
 
-    def drain(self, now_ns: int, reason: str = 'asked to') -> None:
-        """Give no new leases and pause when the last one has ended."""
-        self._change('draining' if self._books.leases else 'paused', reason, now_ns)
+    def drain(self, now_ns: int, reason: str = 'asked to', *, author: str = '',
+              deadline_ns: int = 0) -> None:
+        """
+        Give no new leases and pause when the last one has ended.
+
+        :param deadline_ns: ROS time at which those that are still out are revoked (ns); 0: never
+        """
+        mode: Mode = 'draining' if self._books.leases else 'paused'
+        self._change(ModeChanged(mode, reason, author, deadline_ns), now_ns)
 
     def tick(self, now_ns: int) -> None:
         """
@@ -327,10 +288,17 @@ class Scheduler:
 
         :raises SchedulingError: where the ledger cannot be written; the next tick tries again
         """
-        for assignment_id in self._deadlines.overdue(now_ns):
-            lease = self._books.leases[assignment_id]
-            self._end(lease, 'revoked', 'no heartbeat before its deadline', retry=True,
+        books = self._books
+        overdue = [books.leases[name] for name in self._deadlines.overdue(now_ns)]
+        if overdue:
+            self._end(overdue, 'revoked', 'no heartbeat before its deadline', retry=True,
                       now_ns=now_ns)
+        for robot in self._deadlines.drained(now_ns):
+            late = [lease for lease in books.leases.values() if robot in {FLEET, lease.robot}]
+            if late:
+                self._end(late, 'drained', 'still out at the deadline of the drain', retry=True,
+                          now_ns=now_ns)
+            self._deadlines.forget_drain(robot)
 
     def state(self, now_ns: int) -> State:
         """Return what the scheduler tells of itself."""
@@ -341,7 +309,8 @@ class Scheduler:
                 books, now_ns=now_ns, draws=PROBABILITY_DRAWS))
         return State(
             mode=books.mode,
-            message=books.mode_reason,
+            message='; '.join(filter(None, [
+                books.mode_reason, *map(describe_robot, books.steering.robots.values())])),
             rule=self._settings.rule,
             ensemble_id=(books.beliefs.ensembles or ('',))[-1],
             episodes=int(books.beliefs.arrays().episodes.sum()),
@@ -350,25 +319,48 @@ class Scheduler:
             tasks=task_states(books, self._probabilities[1], now_ns=now_ns),
         )
 
-    def _end(self, lease: Lease, cause: Literal['released', 'revoked'], reason: str, *,
-             retry: bool, now_ns: int) -> None:
-        assignment_id = lease.assigned.assignment_id
-        self._record([Ended(assignment_id=assignment_id, robot=lease.robot, cause=cause,
-                            reason=reason, retry=retry)], now_ns)
-        self._deadlines.end(assignment_id)
+    def _preempt(self, now_ns: int) -> int:
+        """Take back what stands in the way of the preemptions; return how many leases."""
+        orders = [o for o in self._books.steering.standing(now_ns) if o.command == 'preempt']
+        count = 0
+        for order in sorted(orders, key=lambda o: -o.priority):
+            taken = to_preempt(self._books, self._maker, order, now_ns=now_ns)
+            if taken:
+                self._end(taken, 'preempted', f'{order.author}: {order.reason}', retry=True,
+                          now_ns=now_ns)
+            count += len(taken)
+        return count
+
+    def _end(self, leases: Sequence[Lease], cause: Cause, reason: str, *, retry: bool,
+             now_ns: int) -> None:
+        self._record([
+            Ended(assignment_id=lease.assigned.assignment_id, robot=lease.robot, cause=cause,
+                  reason=reason, retry=retry) for lease in leases], now_ns)
+        for lease in leases:
+            self._deadlines.end(lease.assigned.assignment_id)
         self._settle(now_ns)
 
-    def _change(self, mode: Mode, reason: str, now_ns: int) -> None:
-        self._record([ModeChanged(mode, reason)], now_ns)
+    def _change(self, change: ModeChanged, now_ns: int) -> None:
+        self._record([change], now_ns)
+        self._deadlines.forget_drain(FLEET)
+        self._set_drains()
+
+    def _set_drains(self) -> None:
+        """Keep the deadlines of the drains that stand."""
+        drains = {order.robot: order.deadline_ns
+                  for order in self._books.steering.robots.values() if order.command == 'drain'}
+        if self._books.mode == 'draining':
+            drains[FLEET] = self._books.drain_deadline_ns
+        self._deadlines.set_drains({robot: ns for robot, ns in drains.items() if ns})
 
     def _settle(self, now_ns: int) -> None:
         """Let a drained scheduler pause, and finish where a stopping criterion fires."""
         if self._books.mode == 'draining' and not self._books.leases:
-            self._change('paused', 'drained', now_ns)
+            self._change(ModeChanged('paused', f'drained ({self._books.mode_reason})'), now_ns)
         if self._books.mode == 'running':
             verdict = self._maker.stopping.verdict(self._books.beliefs)
             if verdict:
-                self._change('finished', verdict, now_ns)
+                self._change(ModeChanged('finished', verdict), now_ns)
 
     def _record(self, events: Sequence[Event], now_ns: int) -> None:
         """Write events to the ledger, then take them into account."""
@@ -387,13 +379,3 @@ class Scheduler:
 def _assignment_id(now_ns: int, number: int) -> str:
     moment = datetime.fromtimestamp(now_ns / NS, tz=timezone.utc)
     return f'{moment:%Y%m%dT%H%M%S}-{number}'
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if isfinite(value) else None
-
-
-def _describe(order: Steered) -> str:
-    place = f'{order.task or "every task"} in {order.environment or "every environment"}'
-    factor = f' by {order.factor:g}' if order.command == 'boost' else ''
-    return f'{order.command} {place}{factor} ({order.author}: {order.reason})'

@@ -3,6 +3,7 @@
 """Parameters of the scheduler: one field, one ROS parameter."""
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,8 @@ class SchedulerSettings(Model):
 
     space: str = Field(default='', description='scenario space: path of a YAML file')
     ledger: str = Field(default='~/active_collection/scheduler.sqlite3', validate_default=True,
-                        description='ledger: path of an SQLite file, made where it is missing')
+                        description='ledger: path of an SQLite file, made where it is missing, '
+                                    'or postgresql://user@host/database')
     seed: int = Field(default=0, ge=0, description='same seed, same history: same answers')
     rule: str = Field(default='hybrid', description='acquisition rule')
     configuration: Literal['rule', 'coverage', 'random'] = Field(
@@ -78,6 +80,11 @@ class SchedulerSettings(Model):
         default=10.0, gt=0,
         description='time that seems to pass at once: more is a jump of the clock, or the '
                     'scheduler was suspended, and no lease ends of it (s)')
+    batch_window_s: float = Field(
+        default=0.005, ge=0, le=1,
+        description='wait this long for other robots that ask at the same time (s)')
+    batch_robots: int = Field(default=64, ge=1, le=1000,
+                              description='robots that are answered together at most')
     snapshot_events: int = Field(default=1000, ge=1,
                                  description='events between two snapshots in the ledger')
     budget_episodes: int = Field(
@@ -104,4 +111,9 @@ class SchedulerSettings(Model):
     @field_validator('space', 'ledger')
     @classmethod
     def _expand_home(cls, path: str) -> str:
-        return str(Path(path).expanduser()) if path else path
+        return path if not path or '://' in path else str(Path(path).expanduser())
+
+    def told(self) -> str:
+        """Return the settings as JSON for others to read: without a password."""
+        hidden = re.sub(r'(://[^/@:]*):[^/@]*@', r'\1@', self.ledger)
+        return self.model_copy(update={'ledger': hidden}).model_dump_json()

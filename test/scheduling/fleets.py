@@ -9,9 +9,9 @@ from active_collection.episode import Outcome
 from active_collection.episode import Source
 from active_collection.episode import UncertaintySummary
 from active_collection.scenario import ScenarioSpace
+from active_collection.scheduling.answers import Grant
 from active_collection.scheduling.events import Request
 from active_collection.scheduling.ledger import Ledger
-from active_collection.scheduling.scheduler import Grant
 from active_collection.scheduling.scheduler import Scheduler
 from active_collection.scheduling.settings import SchedulerSettings
 

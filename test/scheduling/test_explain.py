@@ -16,8 +16,8 @@ from active_collection.config import parse
 from active_collection.episode import Outcome
 from active_collection.scenario import ScenarioSpace
 from active_collection.scheduling.acquisition import RULES
-from active_collection.scheduling.events import Steered
 from active_collection.scheduling.explain import explain
+from active_collection.scheduling.orders import Steered
 from active_collection.scheduling.settings import SchedulerSettings
 from active_collection.scheduling.verify import problems
 

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from active_collection.config import parse
 from active_collection.episode import Outcome
 from active_collection.scenario import ScenarioSpace
+from active_collection.scheduling.answers import Grant
 from active_collection.scheduling.events import Finished
 from active_collection.scheduling.ledger import LedgerReader
-from active_collection.scheduling.scheduler import Grant
 from active_collection.scheduling.settings import SchedulerSettings
 from active_collection.scheduling.verify import problems
 

@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from active_collection.episode import Outcome
 from active_collection.errors import SchedulingError
+from active_collection.scheduling.answers import Counted
+from active_collection.scheduling.answers import Refused
+from active_collection.scheduling.answers import Released
 from active_collection.scheduling.events import KINDS
 from active_collection.scheduling.events import Entry
 from active_collection.scheduling.events import ModeChanged
@@ -22,9 +25,6 @@ from active_collection.scheduling.events import encode
 from active_collection.scheduling.history import remember
 from active_collection.scheduling.ledger import Ledger
 from active_collection.scheduling.ledger import LedgerReader
-from active_collection.scheduling.scheduler import Counted
-from active_collection.scheduling.scheduler import Refused
-from active_collection.scheduling.scheduler import Released
 
 
 def test_events_read_back_as_they_were_written(fleet):

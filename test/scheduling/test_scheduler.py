@@ -13,10 +13,10 @@ from active_collection.episode import Outcome
 from active_collection.episode import Source
 from active_collection.errors import ConfigError
 from active_collection.scenario import ScenarioSpace
-from active_collection.scheduling.events import Steered
-from active_collection.scheduling.scheduler import Counted
-from active_collection.scheduling.scheduler import Refused
-from active_collection.scheduling.scheduler import Released
+from active_collection.scheduling.answers import Counted
+from active_collection.scheduling.answers import Refused
+from active_collection.scheduling.answers import Released
+from active_collection.scheduling.orders import Steered
 
 
 def order(command, task='', environment='', factor=1.0, until_ns=0, author='ann', reason='test'):

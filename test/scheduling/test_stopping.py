@@ -7,7 +7,7 @@ import pytest
 
 from active_collection.episode import Outcome
 from active_collection.episode import Source
-from active_collection.scheduling.scheduler import Refused
+from active_collection.scheduling.answers import Refused
 
 
 def practise(one, task, successes, failures, ensemble):

@@ -29,5 +29,6 @@ class FailureThompson:
         """Return score = (1 - theta) * worth with theta ~ Beta(alpha, beta), one draw a task."""
         beliefs = candidates.beliefs
         failure = 1 - random.beta(beliefs.alpha, beliefs.beta)
-        return Scores((RuleTerm(
-            'failure', failure[candidates.task], candidates.worth(self._cost_weight)),))
+        failure = failure[candidates.task]
+        return Scores(
+            (RuleTerm('failure', failure, candidates.worth(self._cost_weight)),), 1 - failure)

@@ -36,10 +36,10 @@ class Hybrid:
 
     def score(self, candidates: Candidates, random: np.random.Generator) -> Scores:
         """Return score = ((1 - m) u + m ((1 - w) f + w g)) * worth, or a draw by epsilon."""
-        explores = random.random() < self._settings.epsilon
+        draw = random.random()
         draws = random.random(len(candidates.task))
-        if explores:
-            return Scores((RuleTerm('exploration', draws, np.ones_like(draws)),))
+        if draw < self._settings.epsilon:
+            return Scores((RuleTerm('exploration', draws, np.ones_like(draws)),), draws)
         beliefs = candidates.beliefs
         uncertainty = self._relative(candidates.epistemic_left(), candidates)
         demonstrations = beliefs.demonstrations + candidates.pending_demonstrations
@@ -54,7 +54,7 @@ class Hybrid:
             RuleTerm('failure', failure[task], mixture[task] * (1 - slope_weight) * worth),
             RuleTerm('gain', gain[task], mixture[task] * slope_weight * worth),
             RuleTerm('recent_share', candidates.share[task], np.zeros(len(task))),
-        ))
+        ), np.full(len(task), draw))
 
     @staticmethod
     def _relative(values: Floats, candidates: Candidates) -> Floats:

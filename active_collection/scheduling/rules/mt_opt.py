@@ -29,4 +29,4 @@ class MtOpt:
         draws = random.random(len(candidates.importance))[candidates.task]
         ones = np.ones_like(draws)
         return Scores((RuleTerm('draw', draws, ones),
-                       RuleTerm('chained', candidates.is_chained.astype(np.float64), ones)))
+                       RuleTerm('chained', candidates.is_chained.astype(np.float64), ones)), draws)

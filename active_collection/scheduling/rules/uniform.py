@@ -22,4 +22,4 @@ class Uniform:
     def score(self, candidates: Candidates, random: np.random.Generator) -> Scores:
         """Return one draw a place: score = draw."""
         draws = random.random(len(candidates.task))
-        return Scores((RuleTerm('draw', draws, np.ones_like(draws)),))
+        return Scores((RuleTerm('draw', draws, np.ones_like(draws)),), draws)
