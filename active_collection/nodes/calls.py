@@ -12,13 +12,15 @@ from rclpy.action import ActionClient
 from rclpy.client import Client
 from rclpy.task import Future
 
-from active_collection.scheduling.collection_loop import StoppedError
-from active_collection.scheduling.collection_loop import UnavailableError
+from active_collection.scheduling.collection_robot import StoppedError
+from active_collection.scheduling.collection_robot import UnavailableError
 
 #: How soon a waiting call sees that it is to stop (s).
 LOOK_S = 0.05
 #: How long a cancelled action gets to end (s).
 CANCEL_S = 2.0
+#: An action server that was not in the graph for this long is lost (s).
+LOST_S = 1.0
 
 
 class Calls:
@@ -30,6 +32,15 @@ class Calls:
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
+
+    def check_stop(self) -> None:
+        """
+        Pass while the process is to go on.
+
+        :raises StoppedError: once it is to end
+        """
+        if self._stop.is_set():
+            raise StoppedError
 
     def wait(self, seconds: float) -> None:
         """
@@ -64,13 +75,14 @@ class Calls:
                limit_s: float, feedback: Callable[[Any], None],
                check: Callable[[], None] = lambda: None) -> Any:
         """
-        Return an action's result; whatever interrupts it, the action is cancelled first.
+        Return an action's end, its `status` and `result`; what interrupts it cancels it first.
 
         :param name: its name, for messages
         :param accept_s: how long it may take to be there and accept (s)
         :param limit_s: how long it may take (s)
-        :param check: called while waiting; raises UnavailableError to give up
-        :raises UnavailableError: where it is not there, refuses, or takes too long
+        :param check: called while waiting; what it raises ends the action and is passed on
+        :raises UnavailableError: where it is not there, refuses, is lost, takes too long, or does
+            not stop when it is cancelled
         :raises StoppedError: when the process is to end
         """
         deadline = time.monotonic() + accept_s
@@ -78,16 +90,29 @@ class Calls:
             self._look(name, 'is not there', deadline, heeds_stop=True)
         sent = client.send_goal_async(
             goal, feedback_callback=lambda message: feedback(message.feedback))
-        handle = self._result(sent, name, deadline, heeds_stop=False)
+        try:
+            handle = self._result(sent, name, deadline, heeds_stop=False)
+        except UnavailableError:
+            # A goal that is accepted after all must not move the robot with nobody watching.
+            sent.add_done_callback(_cancel_late)
+            raise
         if not handle.accepted:
             raise UnavailableError(f'{name} refused the goal')
         future = handle.get_result_async()
+        presence = _Presence(client, name)
+
+        def look() -> None:
+            presence.check()
+            check()
+
         try:
             return self._result(
-                future, name, time.monotonic() + limit_s, heeds_stop=True, check=check).result
-        except (StoppedError, UnavailableError):
+                future, name, time.monotonic() + limit_s, heeds_stop=True, check=look)
+        except Exception as error:
             handle.cancel_goal_async()
-            self._settle(future)
+            if not self._settle(future) and not isinstance(
+                    error, (StoppedError, UnavailableError)):
+                raise UnavailableError(f'{name} does not stop; {error}') from error
             raise
 
     def _result(self, future: Future, name: str, deadline: float, *, heeds_stop: bool,
@@ -114,8 +139,30 @@ class Calls:
             raise UnavailableError(f'{name} {problem}')
 
     @staticmethod
-    def _settle(future: Future) -> None:
-        """Give a cancelled action time to end."""
+    def _settle(future: Future) -> bool:
+        """Give a cancelled action time to end, and tell whether it did."""
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
-        done.wait(CANCEL_S)
+        return done.wait(CANCEL_S)
+
+
+class _Presence:
+    """Whether an action's server is still there."""
+
+    def __init__(self, client: ActionClient, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._seen = time.monotonic()
+
+    def check(self) -> None:
+        now = time.monotonic()
+        if self._client.server_is_ready():
+            self._seen = now
+        elif now - self._seen > LOST_S:
+            raise UnavailableError(f'{self._name} is lost')
+
+
+def _cancel_late(sent: Future) -> None:
+    handle = sent.result() if sent.exception() is None else None
+    if handle is not None and handle.accepted:
+        handle.cancel_goal_async()

@@ -1,140 +1,32 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A robot's collection loop: ask, set up, record, act, report, again. Knows nothing of ROS."""
+"""A robot's collection loop: ask, set up, record, act, judge, report, again. Knows no ROS."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import Enum
-from typing import Protocol
+from dataclasses import replace
 
+from active_collection.episode import HELP_GIVEN
+from active_collection.episode import HELP_REQUESTED
 from active_collection.episode import Outcome
-from active_collection.scenario import Scenario
+from active_collection.scheduling.collection_robot import Activity
+from active_collection.scheduling.collection_robot import Attempt
+from active_collection.scheduling.collection_robot import HelpNeededError
+from active_collection.scheduling.collection_robot import NoWork
+from active_collection.scheduling.collection_robot import Phase
+from active_collection.scheduling.collection_robot import Robot
+from active_collection.scheduling.collection_robot import StoppedError
+from active_collection.scheduling.collection_robot import TakenError
+from active_collection.scheduling.collection_robot import UnavailableError
+from active_collection.scheduling.collection_robot import Work
 
 #: Pause before a robot asks again whose report is still on its way to the scheduler (s).
 SETTLE_S = 0.2
 #: How long a report may be on its way before the lease is handed back (s).
 REPORT_S = 10.0
-
-
-class StoppedError(Exception):
-    """The loop was asked to end. Raised by a robot in whatever it is waiting for."""
-
-
-class UnavailableError(Exception):
-    """A peer did not answer, refused, or was lost: one line that says which and why."""
-
-
-class Phase(str, Enum):
-    """What the loop is doing; the names are those of RobotStatus's states."""
-
-    IDLE = 'idle'
-    REQUESTING = 'requesting'
-    SETTING_UP = 'setting_up'
-    COLLECTING = 'collecting'
-    REPORTING = 'reporting'
-    FAULT = 'fault'
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """
-    An assignment as its robot sees it.
-
-    :param collector: who acts: 'teleoperation', 'scripted' or 'policy'
-    :param time_limit_s: longest that the episode may take (s); 0: no limit
-    """
-
-    assignment_id: str
-    scenario: Scenario
-    collector: str
-    reset_required: bool
-    time_limit_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class NoWork:
-    """The scheduler's refusal: one line for a person, and when to ask again (s)."""
-
-    message: str
-    retry_after_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class SetUp:
-    """What became of a set-up; `message` says why where it is not ready."""
-
-    ready: bool
-    message: str = ''
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """
-    What became of an attempt.
-
-    :param message: one line: why
-    :param stop_reason: why it stopped: 'finished', 'time_limit', 'operator'
-    """
-
-    outcome: Outcome
-    message: str = ''
-    stop_reason: str = 'finished'
-
-
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """What the robot's heartbeat tells: phase, one line, and what is being worked on."""
-
-    phase: Phase
-    message: str = ''
-    assignment_id: str = ''
-    episode_id: str = ''
-
-
-class Robot(Protocol):
-    """
-    What the loop needs of a robot and its peers. Each call returns when it is done.
-
-    `request`, `set_up`, `collect` and `wait` raise StoppedError as soon as the loop is to end,
-    having stopped the robot; the others always run to their end, which they reach within seconds.
-    """
-
-    def request(self) -> Work | NoWork:
-        """Ask the scheduler for work; UnavailableError where it does not answer."""
-        ...
-
-    def set_up(self, work: Work) -> SetUp:
-        """Bring robot and scene to the start; UnavailableError where nobody can."""
-        ...
-
-    def new_episode_id(self) -> str:
-        """Return an id that no episode has."""
-        ...
-
-    def start_recording(self, work: Work, episode_id: str) -> None:
-        """Start an episode; UnavailableError where the recorder does not say that it did."""
-        ...
-
-    def collect(self, work: Work, episode_id: str) -> Attempt:
-        """Act out the episode; UnavailableError where who acts or who records is lost."""
-        ...
-
-    def finish_recording(self, episode_id: str, attempt: Attempt) -> None:
-        """Close the episode; UnavailableError where it cannot be closed."""
-        ...
-
-    def release(self, work: Work, reason: str, *, retry: bool) -> None:
-        """Hand the lease back; UnavailableError where the scheduler does not answer."""
-        ...
-
-    def tell(self, activity: Activity) -> None:
-        """Tell, in every heartbeat from here on, what the robot is doing."""
-        ...
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass."""
-        ...
+STOPPED = 'the agent was stopped'
+JUDGING = "waiting for the operator's judgement"
 
 
 class CollectionLoop:
@@ -164,8 +56,9 @@ class CollectionLoop:
 
     def turn(self) -> None:
         """Ask once, and do what is assigned from its set-up to its report."""
+        self._robot.await_resume()
         work = self._ask()
-        if work is None or not self._set_up(work):
+        if work is None or not self._prepare(work):
             return
         episode_id = self._robot.new_episode_id()
         try:
@@ -185,7 +78,8 @@ class CollectionLoop:
             self._robot.wait(self._retry_s)
             return None
         if isinstance(answer, NoWork):
-            self._robot.tell(Activity(Phase.IDLE, answer.message))
+            phase = Phase.PAUSED if answer.is_paused else Phase.IDLE
+            self._robot.tell(Activity(phase, answer.message))
             self._robot.wait(answer.retry_after_s)
             return None
         if answer.assignment_id == self._reported:
@@ -205,15 +99,23 @@ class CollectionLoop:
         self._robot.wait(SETTLE_S)
         self._unseen_s += SETTLE_S
 
-    def _set_up(self, work: Work) -> bool:
+    def _prepare(self, work: Work) -> bool:
+        """Set the scene up, and tell whether the attempt may begin."""
         self._robot.tell(Activity(Phase.SETTING_UP, str(work.scenario), work.assignment_id))
         try:
             done = self._robot.set_up(work)
+            if done.ready and self._robot.must_confirm(work):
+                self._robot.tell(Activity(
+                    Phase.WAITING_FOR_READY, str(work.scenario), work.assignment_id))
+                done = self._robot.await_ready()
         except UnavailableError as error:
             self._give_up(work, str(error))
             return False
+        except TakenError as error:
+            self._robot.tell(Activity(Phase.IDLE, str(error)))
+            return False
         except StoppedError:
-            self._release(work, 'the agent was stopped', retry=True)
+            self._release(work, STOPPED, retry=True)
             raise
         if not done.ready:
             self._give_up(work, f'set-up failed: {done.message or "no reason given"}')
@@ -223,27 +125,59 @@ class CollectionLoop:
         self._robot.tell(Activity(
             Phase.COLLECTING, str(work.scenario), work.assignment_id, episode_id))
         try:
-            attempt = self._robot.collect(work, episode_id)
-        except UnavailableError as error:
-            attempt = Attempt(Outcome.ABORTED, str(error))
-        except StoppedError:
-            self._report(work, episode_id, Attempt(
-                Outcome.ABORTED, 'the agent was stopped', 'operator'))
-            raise
+            attempt = _ended(lambda: self._robot.collect(work, episode_id))
+        except HelpNeededError as needed:
+            self._get_help(work, episode_id, str(needed))
+            return
         self._report(work, episode_id, attempt)
-        if attempt.outcome is Outcome.ABORTED:
-            self._robot.tell(Activity(Phase.FAULT, attempt.message))
-            self._robot.wait(self._retry_s)
+
+    def _get_help(self, work: Work, episode_id: str, reason: str) -> None:
+        """Have a person finish the episode, or close it and wait for one to put things right."""
+        tags = {HELP_REQUESTED: reason}
+        needs_help = Activity(Phase.NEEDS_HELP, reason, work.assignment_id, episode_id)
+        if not self._robot.hands_over:
+            self._report(work, episode_id, Attempt(
+                Outcome.FAILURE, f'asked for help: {reason}', tags=tags))
+            self._robot.tell(replace(needs_help, assignment_id='', episode_id=''))
+            self._robot.await_help('')
+            return
+        self._robot.tell(needs_help)
+        given: dict[str, str] = {}
+
+        def helped() -> Attempt:
+            instead = self._robot.await_help(episode_id)
+            if instead is not None:
+                return instead
+            given[HELP_GIVEN] = 'teleoperation'
+            self._robot.tell(replace(needs_help, phase=Phase.COLLECTING))
+            return self._robot.take_over(work, episode_id)
+
+        attempt = _ended(helped)
+        self._report(work, episode_id, replace(
+            attempt, tags={**attempt.tags, **tags, **given}))
 
     def _report(self, work: Work, episode_id: str, attempt: Attempt) -> None:
-        self._robot.tell(Activity(
-            Phase.REPORTING, attempt.message, work.assignment_id, episode_id))
+        reporting = Activity(Phase.REPORTING, attempt.message, work.assignment_id, episode_id)
+        self._robot.tell(reporting)
         try:
             self._robot.finish_recording(episode_id, attempt)
         except UnavailableError as error:
             self._release(work, f'no episode: {error}', retry=True)
-            return
-        self._reported = work.assignment_id
+        else:
+            self._reported = work.assignment_id
+            if attempt.outcome is Outcome.UNKNOWN:
+                self._robot.tell(replace(reporting, message=JUDGING))
+                self._judge(work, episode_id, attempt)
+        if attempt.outcome is Outcome.ABORTED and attempt.stop_reason != 'operator':
+            self._robot.tell(Activity(Phase.FAULT, attempt.message))
+            self._robot.wait(self._retry_s)
+
+    def _judge(self, work: Work, episode_id: str, attempt: Attempt) -> None:
+        """Ask the operator; an episode that they say nothing of waits for a label."""
+        judged = self._robot.judge(work, attempt)
+        if judged is not None:
+            with suppress(UnavailableError):
+                self._robot.finish_recording(episode_id, judged)
 
     def _close_unsure(self, episode_id: str, reason: str) -> None:
         """Close an episode that may have been started although the recorder did not say so."""
@@ -262,3 +196,15 @@ class CollectionLoop:
             self._robot.release(work, reason, retry=retry)
         except UnavailableError as error:
             self._robot.tell(Activity(Phase.FAULT, f'{reason}; {error}'))
+
+
+def _ended(act: Callable[[], Attempt]) -> Attempt:
+    """Return how an attempt ended, whatever ended it. A stop ends the loop's next wait too."""
+    try:
+        return act()
+    except UnavailableError as error:
+        return Attempt(Outcome.ABORTED, str(error))
+    except TakenError as error:
+        return Attempt(Outcome.ABORTED, str(error), 'operator')
+    except StoppedError:
+        return Attempt(Outcome.ABORTED, STOPPED, 'operator')

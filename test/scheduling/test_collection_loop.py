@@ -10,29 +10,41 @@ from hypothesis import strategies as st
 
 from active_collection.episode import Outcome
 from active_collection.scenario import Scenario
-from active_collection.scheduling.collection_loop import Attempt
 from active_collection.scheduling.collection_loop import CollectionLoop
-from active_collection.scheduling.collection_loop import NoWork
-from active_collection.scheduling.collection_loop import Phase
-from active_collection.scheduling.collection_loop import SetUp
-from active_collection.scheduling.collection_loop import StoppedError
-from active_collection.scheduling.collection_loop import UnavailableError
-from active_collection.scheduling.collection_loop import Work
+from active_collection.scheduling.collection_robot import Attempt
+from active_collection.scheduling.collection_robot import HelpNeededError
+from active_collection.scheduling.collection_robot import NoWork
+from active_collection.scheduling.collection_robot import Phase
+from active_collection.scheduling.collection_robot import SetUp
+from active_collection.scheduling.collection_robot import StoppedError
+from active_collection.scheduling.collection_robot import TakenError
+from active_collection.scheduling.collection_robot import UnavailableError
+from active_collection.scheduling.collection_robot import Work
+from active_collection.scheduling.lease_watch import LeaseWatch
+
+#: Calls that a stop ends, and that the scheduler's taking the assignment back ends.
+WAITING = {'request', 'set_up', 'ready', 'collect', 'help', 'take_over', 'judge', 'wait', 'resume'}
+TAKEN = {'set_up', 'ready', 'collect', 'help', 'take_over'}
 
 
 @dataclass
 class ScriptedRobot:
     """
-    A robot, its scheduler and its recorder, whose calls go as a script says.
+    A robot, its scheduler, its recorder and its operator, whose calls go as a script says.
 
-    :param script: what each call does, in order: 'ok', 'lost', 'bad' or 'stop'; 'ok' afterwards
+    :param script: what each call does, in order: 'ok', 'lost', 'bad', 'taken', 'unsure', 'unknown'
+        or 'stop'; 'ok' afterwards
     :param turns: waits and requests after which everything stops
     """
 
     script: list = field(default_factory=list)
     turns: int = 40
+    confirms: bool = False
+    hands_over: bool = False
+    judgement: Outcome | None = None
     leases: dict = field(default_factory=dict)
     episodes: dict = field(default_factory=dict)
+    tags: dict = field(default_factory=dict)
     told: list = field(default_factory=list)
     calls: list = field(default_factory=list)
     waited: float = 0.0
@@ -41,18 +53,30 @@ class ScriptedRobot:
     def _next(self, call):
         self.calls.append(call)
         step = self.script.pop(0) if self.script else 'ok'
-        if step == 'lost' and call != 'wait':
+        if step == 'lost' and call not in {'wait', 'resume', 'judge', 'help', 'ready'}:
             raise UnavailableError(f'{call} is lost')
-        if step == 'stop' and call in {'request', 'set_up', 'collect', 'wait'}:
+        if step == 'taken' and call in TAKEN and self.leases:
+            self.leases.clear()
+            raise TakenError('taken back')
+        if step == 'unsure' and call == 'collect':
+            raise HelpNeededError('epistemic 0.4 above 0.3')
+        if step == 'stop' and call in WAITING:
             self.turns = 0
-        if call in {'request', 'set_up', 'collect', 'wait'} and self.turns <= 0:
+        if call in WAITING and self.turns <= 0:
             raise StoppedError
         return step
 
+    def await_resume(self):
+        if self.turns <= 0:
+            raise StoppedError
+
     def request(self):
         self.turns -= 1
-        if self._next('request') == 'bad':
-            return NoWork('paused', 3.0)
+        step = self._next('request')
+        if step == 'bad':
+            return NoWork('no task there', 3.0)
+        if step == 'unknown':
+            return NoWork('paused: ada cleans up', 3.0, is_paused=True)
         for assignment_id in self.leases:
             return Work(assignment_id, Scenario('push', 'cell'), 'scripted', True, 10.0)
         assignment_id = f'a{len(self.calls)}'
@@ -61,6 +85,12 @@ class ScriptedRobot:
 
     def set_up(self, work):
         return SetUp(self._next('set_up') != 'bad', 'drawer blocked')
+
+    def must_confirm(self, work):
+        return self.confirms
+
+    def await_ready(self):
+        return SetUp(self._next('ready') != 'bad', 'nobody said ready')
 
     def new_episode_id(self):
         return f'e{len(self.calls)}'
@@ -72,16 +102,31 @@ class ScriptedRobot:
             raise UnavailableError('no space')
 
     def collect(self, work, episode_id):
-        bad = self._next('collect') == 'bad'
-        return Attempt(Outcome.FAILURE if bad else Outcome.SUCCESS, 'done')
+        return Attempt(self._outcome(self._next('collect')), 'done')
+
+    def await_help(self, episode_id):
+        if self._next('help') == 'bad':
+            return Attempt(Outcome.FAILURE, 'nobody helped')
+        return None
+
+    def take_over(self, work, episode_id):
+        return Attempt(self._outcome(self._next('take_over')), 'done by hand')
+
+    def _outcome(self, step):
+        return {'bad': Outcome.FAILURE, 'unknown': Outcome.UNKNOWN}.get(step, Outcome.SUCCESS)
 
     def finish_recording(self, episode_id, attempt):
         self._next('finish')
         if episode_id not in self.episodes:
             raise UnavailableError('unknown episode')
         self.episodes[episode_id] = attempt.outcome
+        self.tags[episode_id] = attempt.tags
         if self.reports_arrive:
             self.leases.clear()
+
+    def judge(self, work, attempt):
+        self._next('judge')
+        return Attempt(self.judgement) if self.judgement else None
 
     def release(self, work, reason, *, retry):
         self._next('release')
@@ -117,7 +162,14 @@ def test_a_refusal_is_waited_out_as_long_as_it_says():
 
     assert robot.calls == ['request', 'wait', 'request']
     assert robot.waited == 3.0
-    assert robot.told[1].message == 'paused'
+    assert (robot.told[1].phase, robot.told[1].message) == (Phase.IDLE, 'no task there')
+
+
+def test_a_paused_robot_says_so_and_asks_again():
+    robot = run('unknown', 'ok', 'stop')
+
+    assert robot.calls == ['request', 'wait', 'request']
+    assert (robot.told[1].phase, robot.told[1].message) == (Phase.PAUSED, 'paused: ada cleans up')
 
 
 def test_a_scheduler_that_is_away_is_asked_again():
@@ -166,6 +218,76 @@ def test_a_stop_during_the_attempt_closes_the_episode_as_aborted():
     assert list(robot.episodes.values()) == [Outcome.ABORTED]
 
 
+def test_nothing_is_recorded_before_somebody_says_ready():
+    robot = run('ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'stop', confirms=True)
+
+    assert robot.calls[:5] == ['request', 'set_up', 'ready', 'start', 'collect']
+    assert [a.phase for a in robot.told][1:4] == [
+        Phase.SETTING_UP, Phase.WAITING_FOR_READY, Phase.COLLECTING]
+
+
+def test_a_scene_that_nobody_confirms_is_handed_back():
+    robot = run('ok', 'ok', 'bad', 'ok', 'ok', 'stop', confirms=True)
+
+    assert robot.calls[:4] == ['request', 'set_up', 'ready', 'release']
+    assert robot.episodes == {}
+
+
+@pytest.mark.parametrize('script', [['ok', 'taken'], ['ok', 'ok', 'taken']])
+def test_an_assignment_taken_back_before_the_attempt_is_let_go(script):
+    robot = run(*script, 'stop', confirms=True)
+
+    assert 'release' not in robot.calls and robot.episodes == {}
+    assert robot.calls[-1] == 'request' and robot.waited == 0
+    assert Phase.FAULT not in {a.phase for a in robot.told}
+
+
+def test_an_assignment_taken_back_during_the_attempt_keeps_the_episode():
+    robot = run('ok', 'ok', 'ok', 'taken', 'ok', 'stop')
+
+    assert robot.calls == ['request', 'set_up', 'start', 'collect', 'finish', 'request']
+    assert list(robot.episodes.values()) == [Outcome.ABORTED]
+    assert Phase.FAULT not in {a.phase for a in robot.told}
+
+
+def test_a_policy_that_asks_for_help_ends_its_episode_and_waits_for_a_person():
+    robot = run('ok', 'ok', 'ok', 'unsure', 'ok', 'ok', 'stop')
+
+    assert robot.calls[3:] == ['collect', 'finish', 'help', 'request']
+    assert list(robot.episodes.values()) == [Outcome.FAILURE]
+    assert list(robot.tags.values()) == [{'help_requested': 'epistemic 0.4 above 0.3'}]
+    waiting = next(a for a in robot.told if a.phase is Phase.NEEDS_HELP)
+    assert (waiting.assignment_id, waiting.episode_id) == ('', '')
+
+
+@pytest.mark.parametrize(('steps', 'outcome', 'given'), [
+    (('ok', 'ok'), Outcome.SUCCESS, True),
+    (('ok', 'bad'), Outcome.FAILURE, True),
+    (('ok', 'lost'), Outcome.ABORTED, True),
+    (('bad',), Outcome.FAILURE, False),
+    (('taken',), Outcome.ABORTED, False),
+    (('stop',), Outcome.ABORTED, False),
+])
+def test_a_person_who_takes_over_goes_on_with_the_same_episode(steps, outcome, given):
+    robot = run('ok', 'ok', 'ok', 'unsure', *steps, hands_over=True, turns=2)
+
+    assert list(robot.episodes.values())[:1] == [outcome]
+    tags = next(iter(robot.tags.values()))
+    assert tags == {'help_requested': 'epistemic 0.4 above 0.3',
+                    **({'help_given': 'teleoperation'} if given else {})}
+    needs_help = next(a for a in robot.told if a.phase is Phase.NEEDS_HELP)
+    assert needs_help.assignment_id and needs_help.episode_id in robot.episodes
+
+
+@pytest.mark.parametrize(('judgement', 'outcome'), [
+    (Outcome.FAILURE, Outcome.FAILURE), (None, Outcome.UNKNOWN)])
+def test_an_attempt_without_a_judge_is_closed_first_and_judged_then(judgement, outcome):
+    robot = run('ok', 'ok', 'ok', 'unknown', judgement=judgement, turns=2)
+
+    assert robot.calls[3:-1] == ['collect', 'finish', 'judge'] + ['finish'] * bool(judgement)
+    assert list(robot.episodes.values()) == [outcome]
+
+
 def test_the_lease_of_a_reported_episode_is_not_worked_on_again():
     robot = run(reports_arrive=False, turns=150)
 
@@ -175,10 +297,13 @@ def test_the_lease_of_a_reported_episode_is_not_worked_on_again():
     assert robot.waited > 9.0
 
 
-@given(st.lists(st.sampled_from(['ok', 'ok', 'ok', 'lost', 'bad', 'stop']), max_size=40))
-def test_whatever_happens_no_episode_stays_open_that_could_be_closed(script):
+@given(st.lists(st.sampled_from(
+    ['ok', 'ok', 'ok', 'lost', 'bad', 'taken', 'unsure', 'unknown', 'stop']), max_size=40),
+    st.booleans(), st.booleans())
+def test_whatever_happens_no_episode_stays_open_that_could_be_closed(
+        script, confirms, hands_over):
     failed = set()
-    robot = ScriptedRobot(list(script))
+    robot = ScriptedRobot(list(script), confirms=confirms, hands_over=hands_over)
     finish = robot.finish_recording
 
     def watched(episode_id, attempt):
@@ -193,3 +318,49 @@ def test_whatever_happens_no_episode_stays_open_that_could_be_closed(script):
 
     assert all(state != 'open' or episode in failed for episode, state in robot.episodes.items())
     assert robot.told[-1].phase is Phase.IDLE
+
+
+def lease(issued_ns=100, deadline_ns=200):
+    return Work('a1', Scenario('push', 'cell'), 'scripted', True, 10.0, issued_ns=issued_ns,
+                deadline_ns=deadline_ns)
+
+
+def watched(*seen, work=None):
+    """Return a watch that has seen (stamp, deadline of a1, or None where it is not listed)."""
+    watch = LeaseWatch()
+    watch.follow(work or lease())
+    for stamp_ns, deadline_ns in seen:
+        watch.see(stamp_ns, {'a0': 999, **({'a1': deadline_ns} if deadline_ns else {})})
+    return watch
+
+
+@pytest.mark.parametrize('seen', [
+    [],
+    [(90, None)],
+    [(100, None)],
+    [(110, 210), (120, 220)],
+    [(110, 210), (211, None)],
+    [(110, 210), (211, None), (212, None)],
+    [(250, None)],
+])
+def test_a_lease_that_stands_or_lapsed_in_silence_is_no_reason_to_stop(seen):
+    watched(*seen).check()
+
+
+@pytest.mark.parametrize('seen', [
+    [(101, None)],
+    [(110, 210), (120, None)],
+    [(110, 210), (205, None)],
+    [(110, 210), (120, None), (500, None)],
+])
+def test_a_lease_that_is_gone_before_its_deadline_was_taken(seen):
+    with pytest.raises(TakenError, match='a1'):
+        watched(*seen).check()
+
+
+def test_the_next_assignment_is_not_held_against_the_last_one():
+    watch = watched((110, 210), (120, None))
+
+    watch.follow(lease(issued_ns=130, deadline_ns=230))
+
+    watch.check()
