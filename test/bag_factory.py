@@ -77,8 +77,12 @@ def estimate(stamp_ns: int, epistemic: float, *, aleatoric: float = 0.1,
     summary = STORE.types['active_collection/msg/UncertaintySummary'](
         '', '', 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     return STORE.types[ESTIMATE](
-        header(stamp_ns), 'ensemble', epistemic, aleatoric, epistemic + aleatoric, novelty,
-        np.zeros(4, np.float32), np.zeros(4, np.float32), 0.5, False, duration, summary)
+        header=header(stamp_ns), ensemble_id='ensemble', epistemic=epistemic, aleatoric=aleatoric,
+        total=epistemic + aleatoric, novelty=novelty, novelty_p_value=0.5,
+        epistemic_per_dimension=np.zeros(4, np.float32),
+        epistemic_per_step=np.zeros(1, np.float32), member_disagreement=np.zeros(2, np.float32),
+        horizon=1, action_mean=np.zeros(4, np.float32), measure='variance', threshold=0.5,
+        high=False, latency=duration, episode=summary)
 
 
 def scene(number: int, *, size: tuple[int, int] = (24, 32)) -> np.ndarray:

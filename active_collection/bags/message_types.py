@@ -8,43 +8,45 @@ from functools import lru_cache
 from typing import Any
 from typing import cast
 
-from rosbags.interfaces import Connection
-from rosbags.interfaces import MessageDefinitionFormat
 from rosbags.typesys import Stores
 from rosbags.typesys import get_types_from_idl
 from rosbags.typesys import get_types_from_msg
 from rosbags.typesys import get_typestore
 
+from active_collection.bags.storage import Buffer
+from active_collection.bags.storage import Connection
 from active_collection.errors import BagError
 
-Decoder = Callable[[bytes], Any]
+Decoder = Callable[[Buffer], Any]
 
 #: Types of bags without definitions (sqlite3 before Iron) are taken from here.
 _FALLBACK = Stores.ROS2_JAZZY
 _IDL_SEPARATOR = '=' * 80 + '\n'
 
 
-def decoder(connection: Connection, *, ros1: bool, where: str) -> Decoder:
+def decoder(connection: Connection, *, where: str) -> Decoder:
     """
     Return what turns a message's bytes into an object with the message's fields as attributes.
 
-    :param connection: the connection, with its type and, where the bag has it, its definition
-    :param ros1: whether the bytes are ROS 1 serialized; CDR otherwise
+    :param connection: the topic, with its type and, where the bag has it, its definition
     :param where: bag and topic, for messages
-    :raises BagError: where the type is unknown or its definition cannot be parsed
+    :raises BagError: where the type or the serialization is unknown or the definition corrupt
     """
-    definition = connection.msgdef
+    if connection.encoding not in {'cdr', 'ros1'}:
+        raise BagError(where, found=f'messages serialized as {connection.encoding!r}',
+                       expected='cdr or ros1')
     try:
-        return _decoder(connection.msgtype, definition.format.name, definition.data, ros1)
+        return _decoder(connection.type, connection.form, connection.definition,
+                        connection.encoding == 'ros1')
     except Exception as error:  # the parser raises whatever a strange definition makes it raise
-        raise BagError(where, found=f'type {connection.msgtype} ({type(error).__name__}: {error})',
+        raise BagError(where, found=f'type {connection.type} ({type(error).__name__}: {error})',
                        expected='a type whose definition the bag carries') from error
 
 
 @lru_cache(maxsize=1024)
 def _decoder(msgtype: str, form: str, text: str, ros1: bool) -> Decoder:
     """Parse a definition once: a thousand bags of one robot share it."""
-    if form == MessageDefinitionFormat.NONE.name:
+    if not form:
         store = get_typestore(_FALLBACK)
     else:
         store = get_typestore(Stores.EMPTY)
@@ -56,7 +58,7 @@ def _decoder(msgtype: str, form: str, text: str, ros1: bool) -> Decoder:
 
 
 def _types(msgtype: str, form: str, text: str) -> dict[str, Any]:
-    if form == MessageDefinitionFormat.MSG.name:
+    if form == 'msg':
         return dict(get_types_from_msg(text, msgtype))
     if not text.startswith(f'{_IDL_SEPARATOR}IDL: '):
         return dict(get_types_from_idl(text))

@@ -3,26 +3,40 @@
 """Read any bag: rosbag1, rosbag2 sqlite3 and MCAP; split, compressed, files and directories."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from typing import NoReturn
 
-from rosbags.interfaces import Connection
-from rosbags.rosbag1 import Reader as Reader1
-from rosbags.rosbag2 import Reader as Reader2
-
+from active_collection.bags.directory_storage import DirectoryStorage
 from active_collection.bags.episodes import METADATA
-from active_collection.bags.episodes import read_metadata
 from active_collection.bags.episodes import read_record
 from active_collection.bags.find import SUFFIXES
+from active_collection.bags.mcap_storage import McapStorage
 from active_collection.bags.message_types import Decoder
 from active_collection.bags.message_types import decoder
+from active_collection.bags.rosbag1_storage import Rosbag1Storage
+from active_collection.bags.sqlite_storage import SqliteStorage
+from active_collection.bags.storage import Buffer
+from active_collection.bags.storage import Connection
+from active_collection.bags.storage import Damaged
+from active_collection.bags.storage import Limits
+from active_collection.bags.storage import Query
+from active_collection.bags.storage import Storage
 from active_collection.episode import EpisodeRecord
 from active_collection.errors import BagError
+
+_STORAGES: dict[str, type[McapStorage | SqliteStorage | Rosbag1Storage]] = {
+    '.mcap': McapStorage, '.db3': SqliteStorage, '.bag': Rosbag1Storage}
+_LAST_NS = 2 ** 64
+#: Asked of a message's topic and receive time (ns) before its bytes are read.
+Wanted = Callable[[str, int], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +59,14 @@ class Message:
 
     :param receive_ns: time at which it was recorded (ns since the epoch)
     :param sequence: number among the topic's messages of the same receive_ns, from 0
-    :param raw: serialized bytes
+    :param raw: serialized bytes; a view may keep the chunk that it lies in
     """
 
     topic: str
     type: str
     receive_ns: int
     sequence: int
-    raw: bytes
+    raw: Buffer
     _decoder: Decoder
 
     def decode(self) -> Any:
@@ -74,78 +88,75 @@ class Bag:
     One bag, open for reading. A context manager; use `open_bag`.
 
     :param path: a .bag, .mcap or .db3 file, or a rosbag2 directory
-    :raises BagError: where it is missing, truncated, empty or of an unknown kind
+    :param on_damage: told of each chunk, row or file that is corrupt, with how many messages were
+        lost where that is known; reading goes on behind it. None: damage is raised
+    :param limits: what compressed data may take
+    :raises BagError: where it is missing, empty, of an unknown kind or without anything to read
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, on_damage: Damaged | None = None,
+                 limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
         self.path = Path(path)
-        self._ros1 = self.path.suffix == '.bag' and self.path.is_file()
-        self._check_path()
+        self._decoders: dict[Connection, Decoder] = {}
+        kind = self._kind()
         try:
-            self._reader: Any = Reader1(self.path) if self._ros1 else Reader2(self.path)
-            self._reader.open()
-        except Exception as error:  # the readers raise whatever corrupt bytes make them raise
-            raise self._error(error) from error
-        self._decoders: dict[int, Decoder] = {}
+            self._storage: Storage = kind(self.path, damaged=on_damage or _refuse, limits=limits)
+        except OSError as error:
+            raise BagError(self.path, found=str(error), expected='a readable file') from error
 
     @property
     def topics(self) -> dict[str, TopicInfo]:
         """Return topic name to type and count, sorted by name."""
         counts: dict[str, TopicInfo] = {}
-        for connection in sorted(self._reader.connections, key=lambda c: str(c.topic)):
+        for connection in sorted(self._storage.connections, key=lambda c: c.topic):
             before = counts.get(connection.topic)
             counts[connection.topic] = TopicInfo(
-                connection.msgtype, connection.msgcount + (before.count if before else 0))
+                connection.type, connection.count + (before.count if before else 0))
         return counts
 
     @cached_property
     def episode(self) -> EpisodeRecord | None:
         """Return the episode record; None where the bag was not recorded as an episode."""
-        return None if self._ros1 else read_record(self.path)
+        return None if self.path.suffix == '.bag' else read_record(self.path)
 
     @property
     def start_ns(self) -> int:
         """Return the receive time of the first message (ns); 0 in a bag without messages."""
-        return int(self._reader.start_time) if self._reader.message_count else 0
+        return self._storage.span_ns[0]
 
     @property
     def stop_ns(self) -> int:
         """Return one more than the receive time of the last message (ns); 0 without messages."""
-        return int(self._reader.end_time) if self._reader.message_count else 0
+        return self._storage.span_ns[1]
 
     def messages(self, topics: Collection[str] = (), *, start_ns: int | None = None,
-                 stop_ns: int | None = None) -> Iterator[Message]:
+                 stop_ns: int | None = None, wanted: Wanted | None = None) -> Iterator[Message]:
         """
-        Yield messages in the order of their receive times.
+        Yield messages in the order of their receive times; file by file where a bag was split.
 
         :param topics: the topics to read; all where empty. One that the bag lacks yields nothing
         :param start_ns: only messages received at or after this time (ns)
         :param stop_ns: only messages received before this time (ns)
-        :raises BagError: where the bag turns out to be corrupt; what came before stands
+        :param wanted: asked of each message when all before it were yielded; where it says no,
+            the message is skipped and, as far as the storage can, not even read
+        :raises BagError: where the bag is corrupt and nobody is told; what came before stands
         """
-        wanted = [c for c in self._reader.connections if not topics or c.topic in topics]
-        if not wanted:
-            return
-        stream = self._reader.messages(connections=wanted, start=start_ns, stop=stop_ns)
         last: dict[str, tuple[int, int]] = {}
-        while True:
-            try:
-                connection, receive_ns, raw = next(stream)
-            except StopIteration:
-                return
-            except Exception as error:
-                raise self._error(error) from error
+
+        def visit(connection: Connection, receive_ns: int) -> bool:
             before_ns, before = last.get(connection.topic, (-1, -1))
-            sequence = before + 1 if before_ns == receive_ns else 0
-            last[connection.topic] = (receive_ns, sequence)
-            yield Message(connection.topic, connection.msgtype, receive_ns, sequence, bytes(raw),
-                          self._decoder_of(connection))
+            last[connection.topic] = (receive_ns, before + 1 if before_ns == receive_ns else 0)
+            return wanted is None or wanted(connection.topic, receive_ns)
+
+        query = Query(topics, 0 if start_ns is None else start_ns,
+                      _LAST_NS if stop_ns is None else stop_ns, visit, sparse=wanted is not None)
+        for connection, receive_ns, raw in self._storage.messages(query):
+            yield Message(connection.topic, connection.type, receive_ns,
+                          last[connection.topic][1], raw, self._decoder_of(connection))
 
     def close(self) -> None:
         """Close the bag. Closing it again does nothing."""
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.close()
+        self._storage.close()
 
     def __enter__(self) -> Bag:
         return self
@@ -155,16 +166,15 @@ class Bag:
         self.close()
 
     def _decoder_of(self, connection: Connection) -> Decoder:
-        key = id(connection)
-        if key not in self._decoders:
+        if connection not in self._decoders:
             where = f'{self.path}: {connection.topic}'
             try:
-                self._decoders[key] = decoder(connection, ros1=self._ros1, where=where)
+                self._decoders[connection] = decoder(connection, where=where)
             except BagError as error:
-                self._decoders[key] = _refusal(error)
-        return self._decoders[key]
+                self._decoders[connection] = partial(_refuse_to_decode, error)
+        return self._decoders[connection]
 
-    def _check_path(self) -> None:
+    def _kind(self) -> type[DirectoryStorage | McapStorage | SqliteStorage | Rosbag1Storage]:
         expected = f'a {", ".join(sorted(SUFFIXES))} file or a rosbag2 directory'
         if not self.path.exists():
             raise BagError(self.path, found='nothing', expected=expected)
@@ -172,30 +182,31 @@ class Bag:
             if not (self.path / METADATA).is_file():
                 raise BagError(self.path, found=f'a directory without {METADATA}',
                                expected=expected)
-            read_metadata(self.path / METADATA)  # the reader takes any content for good
-        elif self.path.suffix not in SUFFIXES:
+            return DirectoryStorage
+        if self.path.suffix not in _STORAGES:
             raise BagError(self.path, found=f'suffix {self.path.suffix!r}', expected=expected)
-        elif self.path.stat().st_size == 0:
+        if not self.path.is_file() or self.path.stat().st_size == 0:
             raise BagError(self.path, found='an empty file', expected=expected)
-
-    def _error(self, error: Exception) -> BagError:
-        if isinstance(error, BagError):
-            return error
-        return BagError(self.path, found=f'{type(error).__name__}: {error}',
-                        expected='a whole bag (truncated or corrupt?)')
+        return _STORAGES[self.path.suffix]
 
 
-def open_bag(path: Path | str) -> Bag:
+def open_bag(path: Path | str, *, on_damage: Damaged | None = None,
+             limits: Limits = Limits()) -> Bag:  # noqa: B008 - frozen
     """
     Open a bag for reading, as a context manager.
 
-    :raises BagError: where it is missing, truncated, empty or of an unknown kind
+    :param on_damage: told of what is corrupt and stepped over; None: damage is raised
+    :param limits: what compressed data may take
+    :raises BagError: where it is missing, empty, of an unknown kind or without anything to read
     """
-    return Bag(path)
+    return Bag(path, on_damage=on_damage, limits=limits)
 
 
-def _refusal(error: BagError) -> Decoder:
-    """Return a decoder that refuses: a type is only needed by who decodes its messages."""
-    def refuse(_: bytes) -> Any:
-        raise error
-    return refuse
+def _refuse(damage: BagError) -> NoReturn:
+    """Raise a damage: whoever is not told of it must not take what is left for all."""
+    raise damage
+
+
+def _refuse_to_decode(error: BagError, _: Buffer) -> NoReturn:
+    """Raise why a type is unknown: only who decodes its messages needs to hear of it."""
+    raise error

@@ -1,0 +1,313 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Read an MCAP file by its message indexes: only what is wanted, stepping over what is corrupt.
+
+Chunks are read in the order of their times. Of a chunk that is not compressed and of which little
+is wanted, only these messages are read; any other chunk is read whole and kept for a moment. The
+checksum of a chunk is compared where the chunk had to be decompressed.
+"""
+from __future__ import annotations
+
+import heapq
+import zlib
+from collections import Counter
+from collections import OrderedDict
+from collections.abc import Collection
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from active_collection.bags import mcap_index
+from active_collection.bags import mcap_records as mcap
+from active_collection.bags.decompression import decompress
+from active_collection.bags.source import Source
+from active_collection.bags.storage import Buffer
+from active_collection.bags.storage import Connection
+from active_collection.bags.storage import Damaged
+from active_collection.bags.storage import Limits
+from active_collection.bags.storage import Query
+from active_collection.errors import BagError
+
+#: Chunks that are kept for messages to come (bytes); the newest always is.
+_KEPT = 64 << 20
+#: A message that is a smaller share of its chunk is copied, so as not to keep the chunk.
+_SHARE = 0.25
+_HEAD = mcap.PREFIX.size + mcap.MESSAGE_HEAD.size
+#: The chunk of messages outside of chunks.
+_LOOSE = -1
+
+
+class _Entry(NamedTuple):
+    """
+    A message.
+
+    :param chunk: offset of its chunk in the file
+    :param offset: of its record, in the chunk's records or for `alone` in the file
+    :param alone: whether it is read by itself
+    """
+
+    time_ns: int
+    chunk: int
+    offset: int
+    channel: int
+    alone: bool
+
+
+class McapStorage:
+    """
+    One MCAP file, open for reading.
+
+    :param damaged: told of what is stepped over
+    :raises BagError: where it is no MCAP file
+    :raises OSError: where it cannot be opened
+    """
+
+    def __init__(self, path: Path, *, damaged: Damaged, limits: Limits) -> None:
+        self._path, self._damaged, self._limits = path, damaged, limits
+        self._source = Source(path)
+        try:
+            self._contents = self._open()
+        except BaseException:
+            self._source.close()
+            raise
+        self._connections = self._contents.connections()
+        self._chunks = {chunk.offset: chunk for chunk in self._contents.chunks}
+        self._kept: OrderedDict[int, memoryview] = OrderedDict()
+        self._corrupt: dict[int, str] = {}
+        self._wants_little = False
+
+    @property
+    def connections(self) -> Collection[Connection]:
+        """Return the topics."""
+        return self._connections.values()
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """Return receive time of the first message and one more than the last's; 0, 0 of none."""
+        first, last = self._contents.span_ns
+        return (first, last + 1) if first <= last else (0, 0)
+
+    def messages(self, query: Query) -> Iterator[tuple[Connection, int, Buffer]]:
+        """Yield messages in the order of their log times."""
+        wanted = {n: c for n, c in self._connections.items() if query.wants(c)}
+        waiting = [_Entry(time_ns, _LOOSE, offset, number, alone=True)
+                   for time_ns, offset, number in self._contents.loose if number in wanted]
+        heapq.heapify(waiting)
+        for chunk in sorted(self._contents.chunks, key=lambda c: (c.first_ns, c.offset)):
+            if chunk.index_length and not chunk.channels & wanted.keys():
+                continue
+            if chunk.last_ns < query.start_ns or chunk.first_ns >= query.stop_ns:
+                continue
+            yield from self._read(_until(chunk.first_ns, waiting), wanted, query)
+            for offset in [o for o in self._kept if self._chunks[o].last_ns < chunk.first_ns]:
+                del self._kept[offset]  # at once: memory that is used again is in the cache still
+            for entry in self._entries(chunk, wanted, query):
+                heapq.heappush(waiting, entry)
+        yield from self._read(_until(None, waiting), wanted, query)
+        self._kept.clear()
+
+    def close(self) -> None:
+        """Close the file. Closing it again does nothing."""
+        self._source.close()
+
+    def _open(self) -> mcap_index.Contents:
+        if self._source.up_to(0, len(mcap.MAGIC)) != mcap.MAGIC:
+            raise BagError(self._path, found=repr(self._source.up_to(0, len(mcap.MAGIC))),
+                           expected=f'an MCAP file, which begins with {mcap.MAGIC!r}')
+        try:
+            contents = mcap_index.from_summary(self._source)
+        except ValueError as error:
+            self._tell(f'summary: {error}', 'a whole MCAP file')
+            contents = None
+        if contents is None:
+            contents = mcap_index.from_records(
+                self._source, lambda at, why: self._tell(f'{why} at {at:,}', 'a record'))
+            self._complete(contents)
+        return contents
+
+    def _complete(self, contents: mcap_index.Contents) -> None:
+        """Look into chunks whose indexes do not tell all channels and counts."""
+        whole = []
+        for chunk in contents.chunks:
+            if not (chunk.index_length and chunk.channels <= contents.channels.keys()):
+                try:
+                    found = self._scan(chunk, self._plain(chunk), contents)
+                except ValueError as error:
+                    self._lost(chunk, str(error))
+                    continue
+                if not chunk.index_length:
+                    contents.counts.update(entry.channel for entry in found)
+            whole.append(chunk)
+        contents.chunks = whole
+
+    def _entries(self, chunk: mcap.Chunk, wanted: Collection[int],
+                 query: Query) -> list[_Entry]:
+        """Return the wanted messages of a chunk, without reading them where it has an index."""
+        if chunk.index_length:
+            try:
+                return self._indexed(chunk, wanted, query)
+            except ValueError as error:
+                self._tell(f'message index of chunk at {chunk.offset:,}: {error}', 'a whole one')
+        try:
+            data = self._plain(chunk)
+        except ValueError as error:
+            self._lost(chunk, str(error))
+            return []
+        return [entry for entry in self._scan(chunk, data, self._contents)
+                if entry.channel in wanted]
+
+    def _indexed(self, chunk: mcap.Chunk, wanted: Collection[int],
+                 query: Query) -> list[_Entry]:
+        first = chunk.index_offset
+        if not query.sparse and not self._wants_little:
+            first = chunk.offset  # all of it is wanted: one call reads chunk and index
+        data = memoryview(self._source.read(
+            first, chunk.index_offset + chunk.index_length - first))
+        pairs = _pairs(data[chunk.index_offset - first:])
+        if not chunk.channels <= pairs.keys():
+            raise ValueError(f'{len(pairs)} channels instead of {len(chunk.channels)}')
+        self._wants_little = _is_little(chunk, pairs, wanted)
+        alone = not chunk.compression and (query.sparse or self._wants_little)
+        if first == chunk.offset and not alone:
+            with suppress(ValueError):  # raised again by whoever reads a message of it
+                self._whole(chunk, data[:chunk.index_offset - first])
+        base = chunk.data_offset if alone else 0
+        return [_Entry(time_ns, chunk.offset, base + offset, number, alone)
+                for number in pairs.keys() & wanted for time_ns, offset in pairs[number]]
+
+    def _scan(self, chunk: mcap.Chunk, data: memoryview,
+              contents: mcap_index.Contents) -> list[_Entry]:
+        """Return the messages of a chunk, found record by record."""
+        found = []
+        try:
+            for opcode, first, last in mcap.records(data):
+                if opcode == mcap.MESSAGE and last - first >= mcap.MESSAGE_HEAD.size:
+                    number, _, time_ns, _ = mcap.MESSAGE_HEAD.unpack_from(data, first)
+                    found.append(_Entry(time_ns, chunk.offset, first - mcap.PREFIX.size, number,
+                                        alone=False))
+                else:
+                    contents.take(opcode, data[first:last])
+        except ValueError as error:
+            self._lost(chunk, f'{error}; {len(found)} messages stand before it')
+        return found
+
+    def _read(self, entries: Iterator[_Entry], wanted: dict[int, Connection],
+              query: Query) -> Iterator[tuple[Connection, int, Buffer]]:
+        """Yield messages, and tell of a corrupt chunk once."""
+        lost: Counter[tuple[int, str]] = Counter()
+        for entry in entries:
+            connection = wanted[entry.channel]
+            if (not query.start_ns <= entry.time_ns < query.stop_ns
+                    or not query.visit(connection, entry.time_ns)):
+                continue
+            try:
+                data = self._alone(entry) if entry.alone else self._of_chunk(entry)
+            except ValueError as error:
+                lost[entry.chunk, str(error)] += 1
+            else:
+                yield connection, entry.time_ns, data
+        for (chunk, why), count in lost.items():
+            where = 'outside of chunks' if chunk == _LOOSE else f'chunk at {chunk:,}'
+            self._tell(f'{where}: {why}; {count} messages left out', 'whole messages')
+
+    def _alone(self, entry: _Entry) -> Buffer:
+        head = self._source.read(entry.offset, _HEAD)
+        size = _checked(head, 0, entry)
+        return self._source.read(entry.offset + _HEAD, size)
+
+    def _of_chunk(self, entry: _Entry) -> Buffer:
+        data = self._whole(self._chunks[entry.chunk])
+        if entry.offset + _HEAD > len(data):
+            raise ValueError(f'a message at {entry.offset:,} of {len(data):,} bytes')
+        size = _checked(data, entry.offset, entry)
+        start = entry.offset + _HEAD
+        if start + size > len(data):
+            raise ValueError(f'a message of {size:,} bytes at {start:,} of {len(data):,}')
+        message = data[start:start + size]
+        return message if size >= _SHARE * len(data) else bytes(message)
+
+    def _whole(self, chunk: mcap.Chunk, record: memoryview | None = None) -> memoryview:
+        """Return a chunk's records, kept while there is room: chunks may overlap in time."""
+        if chunk.offset in self._corrupt:
+            raise ValueError(self._corrupt[chunk.offset])
+        if chunk.offset not in self._kept:
+            try:
+                self._kept[chunk.offset] = self._plain(chunk, record)
+            except ValueError as error:
+                self._corrupt[chunk.offset] = str(error)
+                raise
+            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _KEPT:
+                self._kept.popitem(last=False)
+        return self._kept[chunk.offset]
+
+    def _plain(self, chunk: mcap.Chunk, record: memoryview | None = None) -> memoryview:
+        """Return a chunk's records, of its record in the file where that has been read."""
+        length = chunk.index_offset - chunk.offset
+        if length > self._limits.chunk_bytes:
+            raise ValueError(f'{length:,} bytes, more than the limit of '
+                             f'{self._limits.chunk_bytes:,}')
+        if record is None:
+            record = memoryview(self._source.read(chunk.offset, length))
+        opcode, length = mcap.PREFIX.unpack_from(record)
+        content = record[mcap.PREFIX.size:]
+        if opcode != mcap.CHUNK or length != len(content):
+            raise ValueError(f'a record of kind {opcode} with {length:,} bytes')
+        head = mcap.chunk_head(content, 0, length)
+        packed = content[head.data_offset:head.data_offset + head.data_length]
+        data = decompress(packed, head.compression, self._limits.chunk_bytes, size=head.size)
+        if head.compression and head.crc and zlib.crc32(data) != head.crc:
+            raise ValueError('another checksum')
+        return memoryview(data)
+
+    def _lost(self, chunk: mcap.Chunk, why: str) -> None:
+        self._tell(f'chunk at {chunk.offset:,}: {why}', 'a whole chunk')
+
+    def _tell(self, found: str, expected: str) -> None:
+        self._damaged(BagError(self._path, found=found, expected=expected))
+
+
+def _until(time_ns: int | None, waiting: list[_Entry]) -> Iterator[_Entry]:
+    """Take entries from a heap in the order of time, then of place, up to a time (ns)."""
+    while waiting and (time_ns is None or waiting[0].time_ns < time_ns):
+        yield heapq.heappop(waiting)
+
+
+def _checked(data: Buffer, offset: int, entry: _Entry) -> int:
+    """
+    Return how long a message's data is.
+
+    :raises ValueError: where there is another record than the index says
+    """
+    opcode, length = mcap.PREFIX.unpack_from(data, offset)
+    number, _, time_ns, _ = mcap.MESSAGE_HEAD.unpack_from(data, offset + mcap.PREFIX.size)
+    if (opcode, number, time_ns) != (mcap.MESSAGE, entry.channel, entry.time_ns):
+        raise ValueError(f'another record at {entry.offset:,} than the index says')
+    if length < mcap.MESSAGE_HEAD.size:
+        raise ValueError(f'a message record of {length} bytes')
+    return int(length) - mcap.MESSAGE_HEAD.size
+
+
+def _pairs(data: memoryview) -> dict[int, list[tuple[int, int]]]:
+    """
+    Return (time in ns, offset in the chunk) of each channel's messages.
+
+    :raises ValueError: where the message indexes are corrupt
+    """
+    pairs: dict[int, list[tuple[int, int]]] = {}
+    for opcode, first, last in mcap.records(data):
+        if opcode == mcap.MESSAGE_INDEX:
+            number, entries = mcap.message_index(data[first:last])
+            pairs.setdefault(number, []).extend(entries)
+    return pairs
+
+
+def _is_little(chunk: mcap.Chunk, pairs: dict[int, list[tuple[int, int]]],
+               wanted: Collection[int]) -> bool:
+    """Tell whether the wanted messages are less than a quarter of a chunk's bytes."""
+    starts = sorted((offset, number) for number, of in pairs.items() for _, offset in of)
+    ends = [offset for offset, _ in starts[1:]] + [chunk.size]
+    taken = sum(end - start for (start, number), end in zip(starts, ends, strict=True)
+                if number in wanted)
+    return taken < _SHARE * chunk.size

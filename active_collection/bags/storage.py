@@ -1,0 +1,106 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What every storage of messages offers: one file of a bag, or a directory of them."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+from typing import TypeAlias
+
+from active_collection.errors import BagError
+
+#: Serialized bytes; a view may keep what it was read from in memory.
+Buffer: TypeAlias = bytes | memoryview
+#: Told of every damage that is stepped over; raises it where the reader is strict.
+Damaged = Callable[[BagError], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    What a bag may make its reader take: compressed data can claim any size in few bytes.
+
+    :param chunk_bytes: largest chunk, decompressed (bytes)
+    :param message_bytes: largest message, decompressed (bytes)
+    :param file_bytes: largest file of a bag with file compression, decompressed (bytes); never
+        more than what the temporary directory's disk has free
+    """
+
+    chunk_bytes: int = 512 << 20
+    message_bytes: int = 512 << 20
+    file_bytes: int = 256 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """
+    A topic as one file of a bag has it.
+
+    :param number: the file's own number for it
+    :param type: message type as ROS 2 writes it: 'sensor_msgs/msg/Image'
+    :param encoding: how messages are serialized: 'cdr', 'ros1' or what the file says
+    :param form: of the definition: 'msg', 'idl', or '' where the file has none
+    :param definition: message definition with all that it depends on
+    :param count: number of messages
+    """
+
+    number: int
+    topic: str
+    type: str
+    encoding: str = 'cdr'
+    form: str = ''
+    definition: str = ''
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """
+    Which messages are read.
+
+    :param topics: all where empty
+    :param start_ns: only those received at or after this time (ns)
+    :param stop_ns: only those received before this time (ns)
+    :param visit: asked of each of these messages, in order, once, before its bytes are read;
+        False skips it
+    :param sparse: whether `visit` skips most of them
+    """
+
+    topics: Collection[str]
+    start_ns: int
+    stop_ns: int
+    visit: Callable[[Connection, int], bool]
+    sparse: bool = False
+
+    def wants(self, connection: Connection) -> bool:
+        """Tell whether messages of a connection are read at all."""
+        return not self.topics or connection.topic in self.topics
+
+
+class Storage(Protocol):
+    """
+    Messages on disk. Made open; what cannot be read at all raises BagError when it is made.
+
+    Damage within is stepped over and told.
+    """
+
+    @property
+    def connections(self) -> Collection[Connection]:
+        """Return the topics."""
+        ...
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """Return receive time of the first message and one more than the last's; 0, 0 of none."""
+        ...
+
+    def messages(self, query: Query) -> Iterator[tuple[Connection, int, Buffer]]:
+        """Yield (connection, receive time in ns, bytes) in the order of the receive times."""
+        ...
+
+    def close(self) -> None:
+        """Close the file. Closing it again does nothing."""
+        ...
