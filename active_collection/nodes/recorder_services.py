@@ -95,7 +95,7 @@ class RecorderServices:
             session.drain()
             record = session.recorder.finish(
                 request.episode_id, outcome=outcome, stop_reason=stop_reason,
-                notes=request.notes)
+                notes=request.notes, tags=_tags(request))
         except RefusedError as refusal:
             response.code = FINISH_CODES.get(refusal.reason, FinishEpisode.Response.INVALID)
             response.message = str(refusal)
@@ -113,8 +113,8 @@ class RecorderServices:
         try:
             session = _configured(self._session())
             record = session.recorder.amend(
-                request.episode_id, outcome=_outcome(request.outcome, or_unknown=True),
-                notes=request.notes, author=request.author)
+                request.episode_id, outcome=_outcome(request.outcome), notes=request.notes,
+                author=request.author, tags=_tags(request))
         except RefusedError as refusal:
             response.code = AMEND_CODES.get(refusal.reason, AmendEpisode.Response.INVALID)
             response.message = str(refusal)
@@ -145,7 +145,7 @@ def _start_request(request: Any) -> StartRequest:
         scenario=conversions.scenario_from_msg(request.scenario),
         source=_member(Source, request.source, 'source'), episode_id=request.episode_id,
         assignment_id=request.assignment_id, operator=request.operator_name,
-        notes=request.notes, tags={tag.key: tag.value for tag in request.tags},
+        notes=request.notes, tags=_tags(request),
         allow_missing_topics=request.allow_missing_topics,
         time_limit_s=max(0.0, conversions.duration_to_s(request.time_limit)))
 
@@ -159,9 +159,13 @@ def _member(kind: Callable[[str], Any], text: str, where: str) -> Any:
                            expected=f'one of {values}') from None
 
 
-def _outcome(number: int, *, or_unknown: bool = False) -> Outcome:
+def _tags(request: Any) -> dict[str, str]:
+    return {tag.key: tag.value for tag in request.tags}
+
+
+def _outcome(number: int) -> Outcome:
     outcome = conversions.OUTCOME_FROM_MSG.get(number)
-    if outcome is None or (outcome is Outcome.UNKNOWN and not or_unknown):
+    if outcome is None:
         raise RefusedError(Reason.INVALID, 'outcome', found=number,
                            expected='one of the outcomes of active_collection/msg/Episode')
     return outcome

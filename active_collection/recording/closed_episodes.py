@@ -3,8 +3,10 @@
 """Look up and correct the records of closed episodes."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from active_collection.episode import JUDGED_BY
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
 from active_collection.errors import ActiveCollectionError
@@ -15,6 +17,9 @@ from active_collection.recording.refusals import Reason
 from active_collection.recording.refusals import RefusedError
 from active_collection.recording.store import EpisodeStore
 from active_collection.recording.store import size_of
+
+#: Key of the tag that says who has corrected a record last.
+AMENDED_BY = 'amended_by'
 
 
 class ClosedEpisodes:
@@ -40,23 +45,30 @@ class ClosedEpisodes:
                                found='no such episode', expected='one that was recorded here')
         return found
 
-    def amend(self, episode_id: str, *, outcome: Outcome, notes: str,
-              author: str) -> tuple[EpisodeRecord, EpisodeEvent | None]:
+    def amend(self, episode_id: str, *, outcome: Outcome, notes: str, author: str,
+              tags: Mapping[str, str]) -> tuple[EpisodeRecord, EpisodeEvent | None]:
         """
         Correct a record; the messages are not touched.
 
         :param outcome: UNKNOWN leaves it
         :param notes: in place of those it has; empty leaves them
+        :param author: who corrects; with an outcome, who has judged the episode
+        :param tags: put beside those it has; an equal key is replaced
         :return: the record, and what is to be published where it has changed
         :raises RefusedError: where it is unknown or cannot be written
         """
         path, record = self.get(episode_id)
+        new_tags = {**record.tags, **tags}
+        if author and outcome is not Outcome.UNKNOWN:
+            # A person who confirms what the robot thought has changed what is known.
+            new_tags[JUDGED_BY] = author
         outcome = record.outcome if outcome is Outcome.UNKNOWN else outcome
         notes = notes or record.notes
-        if (outcome, notes) == (record.outcome, record.notes):
+        if (outcome, notes, new_tags) == (record.outcome, record.notes, dict(record.tags)):
             return record, None
-        tags = {**record.tags, **({'amended_by': author} if author else {})}
-        amended = record.amended(outcome=outcome, notes=notes, tags=tags)
+        if author:
+            new_tags[AMENDED_BY] = author
+        amended = record.amended(outcome=outcome, notes=notes, tags=new_tags)
         try:
             replace_record(path, amended)
         except (OSError, ActiveCollectionError) as error:

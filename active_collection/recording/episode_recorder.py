@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,30 +95,37 @@ class EpisodeRecorder:
             return record
 
     def finish(self, episode_id: str, *, outcome: Outcome,
-               stop_reason: StopReason = StopReason.FINISHED, notes: str = '') -> EpisodeRecord:
+               stop_reason: StopReason = StopReason.FINISHED, notes: str = '',
+               tags: Mapping[str, str] | None = None) -> EpisodeRecord:
         """
         Close the open episode, or judge and return one that is closed.
 
+        :param outcome: UNKNOWN where nobody has judged it yet
         :param notes: put behind those of the start
+        :param tags: put beside those of the start; an equal key is replaced
         :raises RefusedError: where the id is unknown
         """
         with self._commands:
             if self.intake.episode is not None and self.open_episode_id == episode_id:
-                return self._close(outcome, stop_reason, notes, timeout_s=FINISH_TIMEOUT_S)
+                return self._close(
+                    outcome, stop_reason, notes, timeout_s=FINISH_TIMEOUT_S, tags=tags or {})
             if episode_id in self._failed:
                 return self._failed[episode_id].record
             _, record = self._closed.get(episode_id)
             if record.outcome is not Outcome.UNKNOWN or outcome is Outcome.UNKNOWN:
                 return record
-            return self.amend(episode_id, outcome=outcome, notes=_joined(record.notes, notes))
+            return self.amend(
+                episode_id, outcome=outcome, notes=_joined(record.notes, notes), tags=tags)
 
     def amend(self, episode_id: str, *, outcome: Outcome = Outcome.UNKNOWN, notes: str = '',
-              author: str = '') -> EpisodeRecord:
+              author: str = '', tags: Mapping[str, str] | None = None) -> EpisodeRecord:
         """
         Correct the record of a closed episode; its messages are not touched.
 
         :param outcome: UNKNOWN leaves it
         :param notes: in place of those it has; empty leaves them
+        :param author: who corrects; with an outcome, who has judged the episode
+        :param tags: put beside those it has; an equal key is replaced
         :raises RefusedError: where it is unknown, still open or cannot be written
         """
         with self._commands:
@@ -125,7 +133,7 @@ class EpisodeRecorder:
                 raise RefusedError(Reason.STILL_RECORDING, f'episode {episode_id}',
                                    found='still recording', expected='a closed episode')
             record, event = self._closed.amend(
-                episode_id, outcome=outcome, notes=notes, author=author)
+                episode_id, outcome=outcome, notes=notes, author=author, tags=tags or {})
             if event is not None:
                 self._publish(event)
             return record
@@ -216,14 +224,15 @@ class EpisodeRecorder:
                                expected='no open episode')
 
     def _close(self, outcome: Outcome, stop_reason: StopReason, notes: str, *,
-               timeout_s: float) -> EpisodeRecord:
+               timeout_s: float, tags: Mapping[str, str] | None = None) -> EpisodeRecord:
         episode = self._closing = self.intake.shut()
         if episode is None:
             raise RuntimeError('no episode is open')
         finished_ns = self._environment.ros_ns()
         ended = episode.record.amended(
             finished_ns=max(finished_ns, episode.record.started_ns), outcome=outcome,
-            stop_reason=stop_reason, notes=_joined(episode.record.notes, notes))
+            stop_reason=stop_reason, notes=_joined(episode.record.notes, notes),
+            tags={**episode.record.tags, **(tags or {})})
         try:
             event = self._put_away(episode, ended, timeout_s)
         finally:

@@ -92,13 +92,14 @@ def make_bench(tmp_path: Path):
     def make(**settings: object) -> Bench:
         clock, disk, events = Clock(), FixedDisk(), []
         tokens = itertools.count()
+        event_topics = settings.pop('event_topics', frozenset())
         recorder = EpisodeRecorder(
             RecorderSettings(**{'data_directory': str(tmp_path / 'data'), **settings}),
             robot='robot_1', publish=events.append,
             environment=Environment(
                 ros_ns=lambda: clock.ns, monotonic=lambda: clock.s,
                 token=lambda: f'{next(tokens):06d}', disk=disk, ros_distro='kilted',
-                versions={'active_collection': '0.1.0'}))
+                versions={'active_collection': '0.1.0'}, event_topics=event_topics))
         made.append(recorder)
         return Bench(recorder, clock, disk, events)
 

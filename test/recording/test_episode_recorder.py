@@ -3,7 +3,9 @@
 """What an episode recorder does with episodes, without ROS."""
 from __future__ import annotations
 
+import math
 import shutil
+import struct
 
 import pytest
 import yaml
@@ -15,7 +17,9 @@ from active_collection.bags.episodes import read_record
 from active_collection.episode import Outcome
 from active_collection.episode import StopReason
 from active_collection.episode import UncertaintySummary
+from active_collection.recording.definitions import Definition
 from active_collection.recording.messages import Message
+from active_collection.recording.messages import Topic
 from active_collection.recording.qos import TRANSIENT_LOCAL
 from active_collection.recording.qos import Qos
 from active_collection.recording.recorder_state import State
@@ -185,6 +189,64 @@ def test_amend_corrects_the_record_and_leaves_the_data(bench):
     assert bench.recorder.amend('e1', outcome=Outcome.DISCARDED, notes='bumped') == amended
     assert len(bench.events) == events
     assert messages_of(bench.last_path)
+
+
+def test_confirming_an_outcome_is_a_judgement_and_is_published(bench):
+    bench.start(episode_id='e1')
+    closed = bench.recorder.finish('e1', outcome=Outcome.SUCCESS)
+    confirmed = bench.recorder.amend('e1', outcome=Outcome.SUCCESS, author='ann')
+    assert confirmed.revision == closed.revision + 1 == bench.events[-1].record.revision
+    assert confirmed.tags['judged_by'] == 'ann'
+    assert bench.recorder.amend('e1', outcome=Outcome.SUCCESS, author='ann') == confirmed
+    noted = bench.recorder.amend('e1', notes='slow', author='bob', tags={'light': 'dim'})
+    assert (noted.tags['judged_by'], noted.tags['amended_by'], noted.tags['light']) == (
+        'ann', 'bob', 'dim')
+
+
+def test_finish_takes_tags_and_may_leave_the_judgement_to_a_person(bench):
+    bench.start(episode_id='e1', tags={'light': 'bright', 'mug': 'red'})
+    ended = bench.recorder.finish('e1', outcome=Outcome.UNKNOWN, tags={'light': 'dim'})
+    assert ended.tags == {'light': 'dim', 'mug': 'red'} and ended.outcome is Outcome.UNKNOWN
+    assert bench.recorder.finish('e1', outcome=Outcome.UNKNOWN) == ended
+    assert read_record(bench.last_path) == ended
+    assert bench.recorder.amend('e1', outcome=Outcome.FAILURE).outcome is Outcome.FAILURE
+
+
+def test_learned_rate_and_clock_skew_are_in_the_record(bench):
+    stamped = Definition('a/msg/Stamped', 'ros2msg', 'std_msgs/Header header\n')
+    bench.recorder.intake.add_topic(Topic('/stamped', stamped, (Qos(),)))
+    bench.add_topic('/text')
+    bench.start(episode_id='e1')
+    for index in range(100):
+        stamp = bench.clock.ns - 250_000_000
+        data = b'\0\1\0\0' + struct.pack('<iI', *divmod(stamp, 10**9)) + bytes(20)
+        bench.send('/stamped', data)
+        bench.send('/text')
+        bench.clock.pass_s(0.038 + (2.0 if index == 50 else 0.0))
+    topics = {t.topic: t for t in bench.recorder.finish('e1', outcome=Outcome.SUCCESS).topics}
+    assert topics['/stamped'].clock_skew == pytest.approx(0.25)
+    assert topics['/stamped'].expected_rate == pytest.approx(25)
+    assert topics['/stamped'].largest_gap == pytest.approx(2.04)
+    assert math.isnan(topics['/text'].clock_skew)
+    assert read_record(bench.last_path).topics[0] == topics['/stamped']
+
+
+def test_suspended_recorder_refuses_and_forgets_what_came_before(bench):
+    bench.add_topic('/a')
+    bench.start(episode_id='e1')
+    bench.send('/a', count=3)
+    bench.recorder.suspend('inactive')
+    closed = bench.events[-1].record
+    assert (closed.outcome, closed.notes) == (Outcome.ABORTED, 'recorder inactive')
+    with pytest.raises(RefusedError, match='inactive') as refusal:
+        bench.start(episode_id='e2')
+    assert refusal.value.reason is Reason.UNAVAILABLE
+    assert bench.recorder.snapshot().state is State.INACTIVE
+    bench.recorder.resume()
+    bench.add_topic('/a')
+    bench.start(episode_id='e2')
+    bench.send('/a', sequence=500)
+    assert not bench.recorder.finish('e2', outcome=Outcome.SUCCESS).has_losses
 
 
 def test_unknown_episodes_are_refused(bench):

@@ -3,17 +3,17 @@
 """The recorder as a process of its own, over real DDS."""
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import subprocess
 import sys
-import threading
 import time
 from array import array
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip('rclpy')
+sys.path.insert(0, str(Path(__file__).parent))
 from active_collection.msg import Episode
 from active_collection.msg import RecorderStatus
 from active_collection.msg import Scenario
@@ -21,14 +21,14 @@ from active_collection.msg import UncertaintyEstimate
 from active_collection.srv import AmendEpisode
 from active_collection.srv import FinishEpisode
 from active_collection.srv import StartEpisode
-from ament_index_python.packages import get_package_prefix
-from diagnostic_msgs.msg import DiagnosticArray
 from mcap.reader import make_reader
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
+from recorder_peers import LATCHED
+from recorder_peers import recorders
+from recorder_peers import spinning_peer
+from recorder_peers import stored
+from recorder_peers import wait_for
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores
 from rosbags.typesys import get_typestore
@@ -40,97 +40,19 @@ from std_msgs.msg import String
 from active_collection.bags.episodes import read_record
 from active_collection.nodes import qos
 
-DEADLINE_S = 20.0
 PIXELS = array('B', bytes(640 * 480 * 3))
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-class Peer(Node):
-    """What surrounds a recorder: publishers, and a client of its services."""
-
-    def __init__(self, namespace):
-        super().__init__('peer', namespace=namespace)
-        self.episodes, self.statuses = [], []
-        self.create_subscription(Episode, 'episodes', self.episodes.append, qos.EPISODES)
-        self.create_subscription(
-            RecorderStatus, 'recorder/status', self.statuses.append, qos.LATCHED)
-        self.clients_ = {
-            kind: self.create_client(kind, f'recorder/{name}') for kind, name in (
-                (StartEpisode, 'start_episode'), (FinishEpisode, 'finish_episode'),
-                (AmendEpisode, 'amend_episode'))}
-
-    def call(self, kind, **fields):
-        assert self.clients_[kind].wait_for_service(DEADLINE_S), 'no recorder'
-        done = threading.Event()
-        future = self.clients_[kind].call_async(kind.Request(**fields))
-        future.add_done_callback(lambda _: done.set())
-        assert done.wait(DEADLINE_S), f'no answer from {kind.__name__}'
-        return future.result()
-
-    def start(self, episode_id='', **fields):
-        return self.call(StartEpisode, **{
-            'episode_id': episode_id, 'source': 'scripted',
-            'scenario': Scenario(task='pick', environment='lab'), **fields})
-
-    def finish(self, episode_id, outcome=Episode.SUCCESS, **fields):
-        return self.call(FinishEpisode, episode_id=episode_id, outcome=outcome, **fields)
-
-
-def wait_for(condition, what):
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, (
-            f'waited in vain for {what() if callable(what) else what}')
-        time.sleep(0.01)
-
-
-def end_with_parent():
-    """See that a test that is killed leaves no recorder behind."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 @pytest.fixture
 def peer(ros, request):
-    node = Peer(f'/r{abs(hash(request.node.name)) % 10**8}')
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
-    yield node
-    executor.shutdown()
-    thread.join(5)
-    node.destroy_node()
+    with spinning_peer(request.node.name) as node:
+        yield node
 
 
 @pytest.fixture
 def recorder(peer, tmp_path):
-    """Start recorders; whatever still runs at the end is ended."""
-    processes = []
-
-    def start(**parameters):
-        executable = Path(get_package_prefix('active_collection'),
-                          'lib', 'active_collection', 'recorder')
-        values = {'data_directory': tmp_path / 'data', 'disk_reserve_bytes': 0, **parameters}
-        command = [sys.executable, str(executable), '--ros-args',
-                   '-r', f'__ns:={peer.get_namespace()}']
-        for name, value in values.items():
-            command += ['-p', f'{name}:={value}']
-        processes.append(subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            preexec_fn=end_with_parent))  # noqa: PLW1509
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-        if not process.stdout.closed:
-            print(process.communicate()[0])
-
-
-def stored(path):
-    with Reader(path) as reader:
-        return [(c.topic, c, bytes(raw)) for c, _, raw in reader.messages()]
+    with recorders(peer, tmp_path / 'data') as start:
+        yield start
 
 
 def test_records_what_is_published_from_start_to_finish(peer, recorder, tmp_path):
@@ -313,8 +235,6 @@ def test_garbage_is_recorded_and_unknown_types_are_named(peer, recorder, tmp_pat
     (stub / '__init__.py').write_text('')
     monkeypatch.setenv('PYTHONPATH', f'{stub.parent}:{os.environ.get("PYTHONPATH", "")}')
     recorder(required_topics='["text"]')
-    diagnostics = []
-    peer.create_subscription(DiagnosticArray, '/diagnostics', diagnostics.append, 10)
     text = peer.create_publisher(String, 'text', qos.STATE)
     shape = peer.create_publisher(Plane, 'shape', qos.STATE)
     # when garbage and unknown types are published
@@ -322,8 +242,8 @@ def test_garbage_is_recorded_and_unknown_types_are_named(peer, recorder, tmp_pat
     garbage = bytes(range(256)) * 40
     text.publish(garbage)
     shape.publish(Plane())
-    wait_for(lambda: any('shape_msgs/msg/Plane is not installed' in status.message
-                         for array in diagnostics for status in array.status), 'a warning')
+    wait_for(lambda: any('shape_msgs/msg/Plane is not installed' in message
+                         for _, message in peer.complaints()), 'a warning')
     answer = peer.finish('e1')
     # then the bytes are in the bag as they came, and the recorder goes on
     assert [raw for _, _, raw in stored(tmp_path / 'data' / answer.episode.path)] == [garbage]
