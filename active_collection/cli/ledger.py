@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 NAME = 'ledger'
+LEDGER = 'path of the ledger, or postgresql://user@host/database'
 HELP = "explain, verify and export a scheduler's ledger"
 
 
@@ -23,19 +24,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the subcommand."""
     commands = parser.add_subparsers(metavar='COMMAND', required=True)
     explain = commands.add_parser('explain', help='say why an assignment was made, and replay it')
-    explain.add_argument('ledger', type=Path)
+    explain.add_argument('ledger', help=LEDGER)
     explain.add_argument('assignment', help="assignment id; 'last' for the last one")
     explain.set_defaults(command=_explain)
     verify = commands.add_parser('verify', help='check that the ledger can be trusted')
-    verify.add_argument('ledger', type=Path)
+    verify.add_argument('ledger', help=LEDGER)
     verify.set_defaults(command=_verify)
     export = commands.add_parser('export', help='write its tables to a new directory')
-    export.add_argument('ledger', type=Path)
+    export.add_argument('ledger', help=LEDGER)
     export.add_argument('out', type=Path)
     export.add_argument('--format', choices=('csv', 'parquet'), default='csv')
     export.set_defaults(command=_export)
-    labels = commands.add_parser('labels', help="list the episodes that wait for a person's label")
-    labels.add_argument('ledger', type=Path)
+    labels = commands.add_parser(
+        'labels', help="list the episodes that wait for a person's label, each with its robot; "
+                       'give one with the service /<robot>/recorder/amend_episode')
+    labels.add_argument('ledger', help=LEDGER)
     labels.set_defaults(command=_labels)
     weights = commands.add_parser('weights', help='print sampling weights for training as CSV')
     weights.add_argument('space', type=Path, help='scenario space')
@@ -72,15 +75,15 @@ def _verify(arguments: argparse.Namespace) -> int:
     from active_collection.scheduling.verify import problems
 
     with LedgerReader(arguments.ledger) as reader:
-        last = reader.last_sequence()
+        name, last = reader.name, reader.last_sequence()
         with Progress(console=Console(stderr=True), transient=True) as progress:
             bar = progress.add_task('verify', total=last)
             found = problems(
                 reader, progress=lambda number: progress.update(bar, completed=number))
     for problem in found:
-        print(f'{arguments.ledger}: {problem}')
+        print(f'{name}: {problem}')
     if not found:
-        print(f'{arguments.ledger}: sound, {last} events')
+        print(f'{name}: sound, {last} events')
     return 1 if found else 0
 
 
@@ -99,7 +102,7 @@ def _labels(arguments: argparse.Namespace) -> int:
 
     with LedgerReader(arguments.ledger) as reader:
         for event in reader.unjudged():
-            print(event.episode_id, event.result.scenario)
+            print(event.episode_id, event.robot, event.result.scenario)
     return 0
 
 

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seeds', type=int, default=5, help='runs a rule (default: 5)')
     source = parser.add_mutually_exclusive_group()
     source.add_argument('--curves', type=Path, help='learning curves: a YAML file')
-    source.add_argument('--ledger', type=Path, help="fit them to this ledger's episodes")
+    source.add_argument('--ledger', help="fit them to this ledger's episodes")
     parser.add_argument('--plot', type=Path, help='write a plot with confidence bands: HTML')
 
 
@@ -88,9 +88,9 @@ def _curves(arguments: argparse.Namespace, space: ScenarioSpace, seed: int) -> L
     if not arguments.ledger:
         return made_up(space, seed)
     with LedgerReader(arguments.ledger) as reader:
-        books = remember(reader)
+        name, books = reader.name, remember(reader)
     if books is None:
-        raise SchedulingError(arguments.ledger, found='no event', expected="a fleet's ledger")
+        raise SchedulingError(name, found='no event', expected="a fleet's ledger")
     return fitted(books)
 
 

@@ -168,7 +168,7 @@ class Result:
     :param others: outcomes for other tasks of its skill group, which it counts for too
     :param epistemic: mean normalised epistemic uncertainty over its steps; None where unscored
     :param novelty: mean novelty over its steps; None where there is none
-    :param proxy_task: task whose policy acted, where it was not that of the scenario's own task
+    :param is_example: whether a policy acted that was not the task's own, or had a person's help
     """
 
     scenario: Scenario
@@ -180,12 +180,12 @@ class Result:
     novelty: float | None = None
     duration_s: float = 0.0
     others: tuple[tuple[str, Outcome], ...] = ()
-    proxy_task: str = ''
+    is_example: bool = False
 
     @property
     def tries_own_policy(self) -> bool:
         """Tell whether the policy that is to learn the task acted: a trial, not an example."""
-        return self.source is Source.POLICY and not self.proxy_task
+        return self.source is Source.POLICY and not self.is_example
 
 
 @dataclass(frozen=True, slots=True)

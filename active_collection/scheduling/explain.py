@@ -79,7 +79,7 @@ def explain(reader: LedgerReader, assignment_id: str) -> Explanation:
             return Explanation(entry, entry.event, _outcome(reader, entry.event, entries),
                                _differences(entry.event, replay(reader, entry)),
                                together=len(_asked_together(reader, entry)))
-    raise SchedulingError(f'{reader.path}: assignment', found=assignment_id,
+    raise SchedulingError(f'{reader.name}: assignment', found=assignment_id,
                           expected='an assignment of this ledger')
 
 
@@ -95,7 +95,7 @@ def replay(reader: LedgerReader, issued: Entry) -> Decision | NothingEligible:
         number = assigned.batch
     books = remember(reader, until=number - 1)
     if books is None or not isinstance(assigned, Assigned):
-        raise SchedulingError(f'{reader.path}: event {issued.sequence}', found=issued.event.kind,
+        raise SchedulingError(f'{reader.name}: event {issued.sequence}', found=issued.event.kind,
                               expected='an assignment after a start')
     allocator = Allocator(books.space, books.settings, DecisionMaker(books.space, books.settings))
     answers = allocator.allocate(books, requests, now_ns=issued.time_ns, number=number)
@@ -112,7 +112,7 @@ def _asked_together(reader: LedgerReader, issued: Entry) -> tuple[Request, ...]:
     for entry in reader.entries(after=assigned.batch - 1, until=assigned.batch):
         if isinstance(entry.event, Batch) and assigned.request in entry.event.requests:
             return entry.event.requests
-    raise SchedulingError(f'{reader.path}: event {assigned.batch}', found='no such batch',
+    raise SchedulingError(f'{reader.name}: event {assigned.batch}', found='no such batch',
                           expected=f'the questions answered with {assigned.assignment_id}')
 
 

@@ -32,7 +32,7 @@ def remember(reader: LedgerReader, *, until: int | None = None) -> Books | None:
         start = reader.last_start(until=after)
         if start is not None and isinstance(start.event, Started):
             books = _opened(reader, start.event, until=until)
-            books.restore(data, where=f'{reader.path}: snapshot {after}')
+            books.restore(data, where=f'{reader.name}: snapshot {after}')
     for entry in reader.entries(after=after, until=until):
         books = _next(reader, books, entry, until=until)
     return books
@@ -63,7 +63,7 @@ def _next(reader: LedgerReader, books: Books | None, entry: Entry, *,
     if isinstance(entry.event, Started):
         books = reopened(books, _opened(reader, entry.event, until=until))
     if books is None:
-        raise SchedulingError(f'{reader.path}: event {entry.sequence}',
+        raise SchedulingError(f'{reader.name}: event {entry.sequence}',
                               found=entry.event.kind, expected='a start before it')
     books.apply(entry)
     return books
@@ -75,6 +75,6 @@ def _opened(reader: LedgerReader, started: Started, *, until: int | None) -> Boo
         settings = SchedulerSettings.model_validate_json(started.settings)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise SchedulingError(f'{reader.path}: started', found=first['msg'],
+        raise SchedulingError(f'{reader.name}: started', found=first['msg'],
                               expected='a space and settings') from error
     return Books(space, settings, points=partial(reader.covered, until=until))

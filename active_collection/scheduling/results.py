@@ -71,7 +71,7 @@ class Results:
             novelty=_finite(summary.novelty_mean) if scored else None,
             duration_s=record.duration_s,
             others=tuple(sorted(self._judges.impersonated(record).items())),
-            proxy_task=_proxy_task(record),
+            is_example=record.source is Source.POLICY and not record.acts_own_policy,
         )
 
     def _claim(self, books: Books, record: EpisodeRecord,
@@ -90,13 +90,6 @@ class Results:
         if self._ledger.assigned(record.assignment_id) is not None:
             return False, 'another episode of its assignment was counted before'
         return False, 'unknown assignment'
-
-
-def _proxy_task(record: EpisodeRecord) -> str:
-    """Return the task whose policy acted, where it was another than the scenario's own."""
-    task = record.tags.get('policy_task', '')
-    is_proxy = record.source is Source.POLICY and task not in {'', record.scenario.task}
-    return task if is_proxy else ''
 
 
 def _finite(value: float) -> float | None:

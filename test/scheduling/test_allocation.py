@@ -185,7 +185,7 @@ def test_those_for_whom_nothing_is_to_be_decided_are_answered_too(fleet):
 
 def test_a_full_disk_refuses_the_whole_batch(fleet):
     one = fleet()
-    writer = one.ledger._writer
+    writer = one.ledger._storage._writer
     pages = writer.execute('PRAGMA page_count').fetchone()[0]
     writer.execute(f'PRAGMA max_page_count = {pages}')
     before = one.scheduler.books.to_dict()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger: one writer, nothing half written, refused when it is not sound."""
 import contextlib
+import json
 import sqlite3
 import subprocess
 
@@ -25,6 +26,9 @@ from active_collection.scheduling.events import encode
 from active_collection.scheduling.history import remember
 from active_collection.scheduling.ledger import Ledger
 from active_collection.scheduling.ledger import LedgerReader
+from active_collection.scheduling.schema import MIGRATIONS
+from active_collection.scheduling.schema import VERSION
+from active_collection.scheduling.verify import problems
 
 
 def test_events_read_back_as_they_were_written(fleet):
@@ -60,6 +64,7 @@ def test_a_damaged_file_is_refused_with_a_way_out_and_left_alone(tmp_path, conte
         with pytest.raises(SchedulingError, match=r'ledger.sqlite3.*move it away'):
             kind(path)
     assert path.read_bytes() == content
+    assert [p.name for p in tmp_path.iterdir()] == ['ledger.sqlite3']
 
 
 def test_a_sound_ledger_on_a_full_disk_is_not_called_damaged(fleet, tmp_path):
@@ -123,8 +128,69 @@ def test_a_ledger_of_a_later_release_is_refused(fleet):
     with pytest.raises(SchedulingError, match='version 99'):
         Ledger(one.path)
     with sqlite3.connect(one.path) as connection:
-        connection.execute('PRAGMA user_version = 1')
+        connection.execute(f'PRAGMA user_version = {VERSION}')
     one.__post_init__()
+
+
+# What the first release wrote: a start, a lease that came back, one that is out, an order.
+FIRST = [
+    ('started', '', '', {'space': None, 'settings': '{"seed": 4, "rule": "ensemble"}'}),
+    ('assigned', 'a1', 'push', {
+        'assignment_id': 'a1', 'request': {'robot': 'arm1', 'collectors': ['scripted']},
+        'scenario': {'task': 'push', 'environment': 'lab', 'configuration': [['x', 0.0]]},
+        'collector': 'scripted', 'reset_required': True, 'deadline_ns': START, 'time_limit_s': 60,
+        'rule': 'ensemble', 'score': 1.0, 'terms': [], 'runners_up': [], 'ensemble_id': ''}),
+    ('finished', 'e1', 'push', {
+        'episode_id': 'e1', 'revision': 1, 'robot': 'arm1', 'assignment_id': 'a1',
+        'result': {'scenario': {'task': 'push', 'environment': 'lab',
+                                'configuration': [['x', 0.0]]},
+                   'source': 'scripted', 'outcome': 'success', 'epoch': 0},
+        'previous': None, 'fulfils': True}),
+    ('assigned', 'a2', 'pour', {
+        'assignment_id': 'a2', 'request': {'robot': 'arm2', 'collectors': ['scripted']},
+        'scenario': {'task': 'pour', 'environment': 'lab'}, 'collector': 'scripted',
+        'reset_required': True, 'deadline_ns': START, 'time_limit_s': 60, 'rule': 'ensemble',
+        'score': 1.0, 'terms': [], 'runners_up': [], 'ensemble_id': ''}),
+    ('steered', 'push', '', {
+        'command': 'ban', 'task': 'push', 'environment': '', 'factor': 1.0, 'until_ns': 0,
+        'author': 'ann', 'reason': 'worn'}),
+    ('mode', '', '', {'mode': 'running', 'reason': 'go on'}),
+]
+FIRST_BOOKS = {
+    'sequence': 5, 'mode': ['running', ''], 'revoked': 0,
+    'beliefs': {'ensembles': [],
+                'tasks': {'push': {'0': [0, 0, 1, 0, 0, 0, 0, 0.0, 0, 0.0, 0.0]}}},
+    'steering': [json.dumps(FIRST[4][3])],
+    'leases': [[START, json.dumps(FIRST[3][3])]], 'retries': [], 'recent': ['push', 'pour'],
+    'scenes': {}}
+
+
+@pytest.mark.parametrize('has_snapshot', [False, True])
+def test_a_ledger_of_the_first_version_is_taken_over(fleet, space, has_snapshot):
+    one = fleet()
+    one.ledger.close()
+    one.path.unlink()
+    with contextlib.closing(sqlite3.connect(one.path)) as connection, connection:
+        for statement in MIGRATIONS[0]:
+            connection.execute(statement.format(integer='INTEGER', table='STRICT'))
+        connection.execute(f'PRAGMA application_id = {0x41436C64}')
+        connection.execute('PRAGMA user_version = 1')
+        for k, (kind, subject, task, fields) in enumerate(FIRST):
+            of_the_start = {'space': space.model_dump_json()} if kind == 'started' else {}
+            detail = {**fields, **of_the_start}
+            connection.execute('INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)',
+                               (k + 1, START, kind, subject, task, json.dumps(detail)))
+        if has_snapshot:
+            connection.execute('INSERT INTO snapshots VALUES (5, ?)', (json.dumps(FIRST_BOOKS),))
+
+    one.__post_init__()
+
+    with contextlib.closing(sqlite3.connect(one.path)) as connection:
+        assert connection.execute('PRAGMA user_version').fetchone() == (VERSION,)
+    assert one.scheduler.state(one.now).episodes == 1
+    assert one.ask('arm2').assigned.assignment_id == 'a2'
+    assert 'push' not in {one.collect('arm1').scenario.task for _ in range(9)}
+    assert problems(one.ledger) == []
 
 
 def test_a_missing_ledger_is_made_for_writing_and_not_for_reading(tmp_path):
@@ -152,7 +218,7 @@ def test_a_broken_batch_leaves_nothing(fleet):
 def test_a_full_disk_refuses_and_forgets_nothing(fleet):
     one = fleet()
     held = one.grant('arm1')
-    writer = one.ledger._writer
+    writer = one.ledger._storage._writer
     pages = writer.execute('PRAGMA page_count').fetchone()[0]
     writer.execute(f'PRAGMA max_page_count = {pages}')
     before = one.scheduler.books.to_dict()
