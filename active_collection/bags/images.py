@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from active_collection.bags import rvl
 from active_collection.bags.reader import Bag
 from active_collection.errors import BagError
 
@@ -21,7 +22,9 @@ RGB = NDArray[np.uint8]
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
-IMAGE_TYPES = frozenset({IMAGE, COMPRESSED_IMAGE})
+#: Each frame needs the ones before it: `video.VideoStream` decodes it.
+VIDEO = 'foxglove_msgs/msg/CompressedVideo'
+IMAGE_TYPES = frozenset({IMAGE, COMPRESSED_IMAGE, VIDEO})
 
 #: Largest image that is decoded: 8,192 x 8,192. A compressed one can claim any size in few bytes.
 MAX_PIXELS = 1 << 26
@@ -82,6 +85,7 @@ def to_rgb(message: Any, *, where: str, max_pixels: int = MAX_PIXELS) -> RGB:
 def stamp_ns(message: Any, receive_ns: int) -> int:
     """Return when a message says it was taken (ns); its receive time where it does not say."""
     stamp = getattr(getattr(message, 'header', None), 'stamp', None)
+    stamp = getattr(message, 'timestamp', None) if stamp is None else stamp  # of a video
     seconds, nanoseconds = getattr(stamp, 'sec', 0), getattr(stamp, 'nanosec', 0)
     if not isinstance(seconds, int) or not isinstance(nanoseconds, int):
         return receive_ns
@@ -125,11 +129,16 @@ def _compressed_to_rgb(message: Any, where: str, max_pixels: int) -> RGB:
 
 def _compressed_depth_to_rgb(data: NDArray[np.uint8], form: str, where: str,
                              max_pixels: int) -> RGB:
-    if data.size <= _DEPTH_HEADER.size or 'rvl' in form.lower():
+    if data.size <= _DEPTH_HEADER.size:
         raise BagError(f'{where}: data', found=f'{data.size} bytes of {form!r}',
-                       expected='compressedDepth with a 12 byte header and a PNG')
+                       expected='compressedDepth with a 12 byte header')
     _, a, b = _DEPTH_HEADER.unpack(data[:_DEPTH_HEADER.size].tobytes())
-    depth = _decode(data[_DEPTH_HEADER.size:], cv2.IMREAD_UNCHANGED, where, max_pixels)
+    content = data[_DEPTH_HEADER.size:]
+    if 'rvl' in form.lower():
+        _check_size(*rvl.size(content), where, max_pixels)
+        depth: NDArray[Any] = rvl.decode(content)
+    else:
+        depth = _decode(content, cv2.IMREAD_UNCHANGED, where, max_pixels)
     if depth.ndim != 2:
         raise BagError(f'{where}: data', found=f'{depth.shape[2]} channels', expected='1 channel')
     if form.lower().startswith('32fc1'):
