@@ -3,18 +3,23 @@
 """Export items: pictures, the map back to their messages, and the file of an annotation tool."""
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
 
+from active_collection.annotation.chosen import ChosenEpisode
 from active_collection.annotation.formats import FORMATS
+from active_collection.annotation.formats.table import harmless
 from active_collection.annotation.items import IMAGES
 from active_collection.annotation.items import Item
 from active_collection.annotation.items import write_items
 from active_collection.annotation.pictures import write_pictures
 from active_collection.errors import AnnotationError
+from active_collection.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -66,3 +71,22 @@ def export(items: Sequence[Item], directory: Path, form: str, *, classes: Sequen
     write_items(directory, kept, classes)
     return ExportReport(len(kept), chosen.write(kept, directory, classes),
                         tuple(missing.values()))
+
+
+def in_curriculum(episodes: Sequence[ChosenEpisode]) -> list[Item]:
+    """Return the items of episodes in the episodes' order, each episode's by time."""
+    items = [item for episode in episodes
+             for item in sorted(episode.items, key=lambda i: (i.stamp_ns, i.order))]
+    return [replace(item, order=order) for order, item in enumerate(items)]
+
+
+def write_curriculum(path: Path, episodes: Sequence[ChosenEpisode]) -> None:
+    """Write a CSV file of episodes in their order: rank, difficulty, where it is, what it is."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['rank', 'difficulty', 'episode_id', 'bag', 'task', 'outcome', 'units'])
+    for rank, episode in enumerate(episodes, 1):
+        first = episode.items[0]
+        writer.writerow([rank, f'{episode.difficulty:.6g}', *map(harmless, (
+            first.episode_id, episode.bag, first.task, first.outcome)), len(episode.items)])
+    write_whole(path, text.getvalue())

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 from typing import cast
@@ -41,6 +42,22 @@ def decoder(connection: Connection, *, where: str) -> Decoder:
     except Exception as error:  # the parser raises whatever a strange definition makes it raise
         raise BagError(where, found=f'type {connection.type} ({type(error).__name__}: {error})',
                        expected='a type whose definition the bag carries') from error
+
+
+def defined(connection: Connection, *, where: str) -> Connection:
+    """
+    Return a connection with the definition of its type: its bag's own, else that of ROS 2.
+
+    :raises BagError: where there is none
+    """
+    if connection.form:
+        return connection
+    try:
+        text = get_typestore(_FALLBACK).generate_msgdef(connection.type)[0]
+    except Exception as error:  # the store raises KeyError or its own errors
+        raise BagError(where, found=f'no definition of {connection.type}',
+                       expected='a type that ROS 2 or the bag defines') from error
+    return replace(connection, form='msg', definition=text)
 
 
 @lru_cache(maxsize=1024)

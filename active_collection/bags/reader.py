@@ -21,6 +21,7 @@ from active_collection.bags.find import SUFFIXES
 from active_collection.bags.mcap_storage import McapStorage
 from active_collection.bags.message_types import Decoder
 from active_collection.bags.message_types import decoder
+from active_collection.bags.message_types import defined
 from active_collection.bags.rosbag1_storage import Rosbag1Storage
 from active_collection.bags.sqlite_storage import SqliteStorage
 from active_collection.bags.storage import Buffer
@@ -67,6 +68,7 @@ class Message:
     receive_ns: int
     sequence: int
     raw: Buffer
+    _connection: Connection
     _decoder: Decoder
 
     def decode(self) -> Any:
@@ -81,6 +83,14 @@ class Message:
             raise BagError(f'{self.topic} at {self.receive_ns} ns',
                            found=f'{type(error).__name__}: {error}',
                            expected=f'a serialized {self.type}') from error
+
+    def definition(self) -> Connection:
+        """
+        Return how the message is serialized and defined; the definition is never empty.
+
+        :raises BagError: where nothing defines its type
+        """
+        return defined(self._connection, where=f'{self.topic} at {self.receive_ns} ns')
 
 
 class Bag:
@@ -152,7 +162,8 @@ class Bag:
                       _LAST_NS if stop_ns is None else stop_ns, visit, sparse=wanted is not None)
         for connection, receive_ns, raw in self._storage.messages(query):
             yield Message(connection.topic, connection.type, receive_ns,
-                          last[connection.topic][1], raw, self._decoder_of(connection))
+                          last[connection.topic][1], raw, connection,
+                          self._decoder_of(connection))
 
     def close(self) -> None:
         """Close the bag. Closing it again does nothing."""

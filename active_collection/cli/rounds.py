@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from active_collection.annotation.annotations import Annotation
+    from active_collection.annotation.chosen import ChosenEpisode
     from active_collection.annotation.items import Item
     from active_collection.selection.rounds import Round
 
@@ -37,6 +38,57 @@ def items_of(opened: Round, kind: str) -> list[Item]:
              bag=str(pool.bag_path(current.get(row['unit_id'], row['bag']))),
              **{name: row[name] for name in _SAME})
         for row in opened.picks.to_pylist()]
+
+
+def episodes_of(opened: Round, items: Sequence[Item], order: str) -> list[ChosenEpisode]:
+    """
+    Return the episodes of a round's items, with their difficulty.
+
+    :param order: 'selection' as they were first chosen, 'curriculum' from easy to hard
+    :raises AnnotationError: where a curriculum is wanted and a difficulty is not known
+    """
+    from active_collection.annotation import chosen
+    from active_collection.selection.curriculum import difficulties
+    from active_collection.selection.pool import Pool
+
+    episodes = chosen.episodes_of(items, difficulties(Pool.open(opened.pool)))
+    return chosen.easy_to_hard(episodes) if order == 'curriculum' else episodes
+
+
+def cameras_of(items: Sequence[Item]) -> dict[str, str]:
+    """
+    Return a name for each image topic of items, to the topic without its robot.
+
+    '/arm_1/camera/image_raw' of robot arm_1 is 'camera': one camera in all robots' bags.
+    """
+    from active_collection.bags.reader import open_bag
+
+    found: dict[str, str] = {}
+    robots: dict[str, str] = {}
+    for item in items:
+        if item.bag not in robots:
+            with open_bag(item.bag) as bag:
+                robots[item.bag] = bag.episode.robot if bag.episode else ''
+        topic = item.topic.strip('/').removeprefix(f'{robots[item.bag]}/')
+        parts = [p for p in topic.split('/') if p not in {'image_raw', 'image', 'compressed'}]
+        found.setdefault('_'.join(parts) or 'camera', topic)
+    return found
+
+
+def annotations_of(opened: Round) -> list[Annotation]:
+    """
+    Return a round's newest labels as annotations.
+
+    :raises SelectionError: where they cannot be read
+    """
+    from active_collection.annotation.annotations import Annotation
+    from active_collection.annotation.annotations import Box
+    from active_collection.selection import labels
+
+    return [Annotation(row['unit_id'], row['label'], row['annotator'],
+                       None if math.isnan(row['box_x']) else Box(
+                           row['box_x'], row['box_y'], row['box_width'], row['box_height']))
+            for row in labels.newest(opened.directory)]
 
 
 def labels_of(rounds: Sequence[Path]) -> dict[str, str]:

@@ -128,6 +128,8 @@ def aggregate(values: Scores, units: Units, wanted: Trajectories) -> Scores:
     codes = units.strata[STRATUM]
     count = int(codes.max()) + 1
     known = np.isfinite(values)
+    if not known.any():
+        return np.full(count, np.nan)
     order = np.flatnonzero(known)[np.argsort(codes[known], kind='stable')]
     groups, starts = np.unique(codes[order], return_index=True)
     result = np.full(count, np.nan)

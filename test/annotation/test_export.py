@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from bag_factory import START_NS
 from bag_factory import camera
+from bag_factory import estimate
 from bag_factory import image
 from bag_factory import scene
 from bag_factory import write_bag
@@ -198,3 +199,39 @@ def test_the_command_exports_a_round_even_after_the_data_was_moved(tmp_path, rou
 def test_wrong_arguments_are_errors(round_directory, extra):
     with pytest.raises(ActiveCollectionError):
         run('--round', round_directory, *extra)
+
+
+def test_the_command_exports_a_curriculum_from_easy_to_hard(tmp_path, capsys):
+    for number, level in enumerate((0.9, 0.1, 0.5)):
+        entries = camera(6, first=10 * number)
+        entries += [('/estimate', ns, estimate(ns, level)) for _, ns, _ in entries]
+        write_bag(tmp_path / 'bags' / f'b{number}', sorted(entries, key=lambda e: e[1]))
+    index(find_bags([tmp_path / 'bags']), tmp_path / 'pool',
+          IndexSettings(sampling=Sampling(rate_hz=0)))
+    pool = Pool.open(tmp_path / 'pool')
+    query = Query(9, 'random')
+    write_round(tmp_path / 'round', pool, query, select(pool, query))
+    assert run('--round', tmp_path / 'round', '--order', 'curriculum') == 0
+    with (tmp_path / 'round' / 'export' / 'curriculum.csv').open(newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [row['bag'][-2:] for row in rows] == ['b1', 'b2', 'b0']
+    assert [float(row['difficulty']) for row in rows] == pytest.approx([0.1, 0.5, 0.9])
+    found, _ = read_items(tmp_path / 'round' / 'export')
+    order = [i.bag[-2:] for i in found]
+    assert order == sorted(order, key=['b1', 'b2', 'b0'].index)
+    assert run('--round', tmp_path / 'round', '--format', 'mcap') == 0
+    assert (tmp_path / 'round' / 'moments.mcap').stat().st_size > 0
+    capsys.readouterr()
+
+
+def test_a_curriculum_without_any_uncertainty_is_refused(tmp_path):
+    write_bag(tmp_path / 'bags' / 'b', camera(6))
+    index(find_bags([tmp_path / 'bags']), tmp_path / 'pool',
+          IndexSettings(sampling=Sampling(rate_hz=0)))
+    pool = Pool.open(tmp_path / 'pool')
+    query = Query(3, 'random')
+    write_round(tmp_path / 'round', pool, query, select(pool, query))
+    with pytest.raises(AnnotationError, match='neither uncertainty nor novelty'):
+        run('--round', tmp_path / 'round', '--order', 'curriculum')
+    with pytest.raises(ConfigError, match='--observation'):
+        run('--round', tmp_path / 'round', '--format', 'lerobot')

@@ -1,0 +1,142 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Chosen moments become one MCAP file with the original messages and what was chosen and why."""
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from bag_factory import START_NS
+from bag_factory import camera
+from bag_factory import image
+from bag_factory import joints
+from bag_factory import scene
+from bag_factory import write_bag
+from bag_factory import write_bag1
+from mcap.reader import make_reader
+
+from active_collection.annotation import foxglove
+from active_collection.annotation.annotations import Annotation
+from active_collection.annotation.annotations import Box
+from active_collection.annotation.items import Item
+from active_collection.annotation.moments import write_moments
+from active_collection.bags.images import to_rgb
+from active_collection.bags.reader import open_bag
+from active_collection.errors import AnnotationError
+
+SECOND = 10**9
+
+
+def item(bag, number, order=0):
+    ns = START_NS + number * SECOND // 10
+    return Item(unit_id=f'u{number}', file='', order=order, bag=str(bag),
+                topic='/camera/image_raw', receive_ns=ns + 10**6, sequence=0, stamp_ns=ns,
+                width=32, height=24, score=0.5, reason='unlike the others', strategy='hybrid')
+
+
+def bag_of(path, storage='mcap'):
+    entries = [*camera(100), ('/tf_static', START_NS, joints(START_NS))]
+    entries += [('/joint_states', START_NS + i * 20_000_000, joints(START_NS + i * 20_000_000))
+                for i in range(500)]
+    return write_bag(path, sorted(entries, key=lambda e: e[1]), storage=storage)
+
+
+def read(path):
+    with path.open('rb') as file:
+        return [(channel.topic, schema, message)
+                for schema, channel, message in make_reader(file).iter_messages()]
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_the_messages_around_each_moment_are_those_of_the_bag(tmp_path, storage):
+    bag = bag_of(tmp_path / 'bag', storage)
+    out = tmp_path / 'out' / 'moments.mcap'
+    written = write_moments([item(bag, 20), item(bag, 80, 1)], out, window_s=0.5)
+    found = [(topic, m.log_time, m.data) for topic, _, m in read(out)
+             if not topic.startswith('/selection')]
+    expected = []
+    with open_bag(bag) as opened:
+        for middle in (item(bag, 20).receive_ns, item(bag, 80).receive_ns):
+            expected += [(m.topic, m.receive_ns, bytes(m.raw)) for m in opened.messages(
+                start_ns=middle - SECOND // 2, stop_ns=middle + SECOND // 2 + 1)]
+    assert [entry for entry in found if entry[0] != '/tf_static'] == expected
+    assert (written.moments, written.messages) == (2, len(found))
+
+
+def test_what_stands_for_the_whole_bag_is_there_from_each_moment_on(tmp_path):
+    bag = bag_of(tmp_path / 'bag')
+    write_moments([item(bag, 50)], tmp_path / 'm.mcap', window_s=0.5)
+    static, = [m for topic, _, m in read(tmp_path / 'm.mcap') if topic == '/tf_static']
+    assert static.log_time == item(bag, 50).receive_ns - SECOND // 2
+    assert static.publish_time == START_NS
+
+
+def test_moments_that_overlap_are_copied_once(tmp_path):
+    bag = bag_of(tmp_path / 'bag')
+    write_moments([item(bag, 50), item(bag, 53, 1)], tmp_path / 'm.mcap', window_s=0.5)
+    times = [m.log_time for topic, _, m in read(tmp_path / 'm.mcap')
+             if topic == '/camera/image_raw']
+    assert len(times) == len(set(times)) == 14
+
+
+def test_it_is_a_bag_that_opens_like_any_other(tmp_path):
+    bag = bag_of(tmp_path / 'bag')
+    write_moments([item(bag, 50)], tmp_path / 'm.mcap', window_s=0.05)
+    with open_bag(tmp_path / 'm.mcap') as opened:
+        message, = opened.messages(['/camera/image_raw'])
+        assert (to_rgb(message.decode(), where='') == scene(50)).all()
+
+
+def test_messages_of_ros_1_keep_their_encoding(tmp_path):
+    bag = write_bag1(tmp_path / 'a.bag', [
+        (topic, ns, image(scene(i), ros1=True)) for i, (topic, ns, _) in enumerate(camera(9))])
+    write_moments([item(bag, 4)], tmp_path / 'm.mcap', window_s=0.15)
+    with (tmp_path / 'm.mcap').open('rb') as file:
+        summary = make_reader(file).get_summary()
+    said = {c.topic: (c.message_encoding, summary.schemas[c.schema_id].name,
+                      summary.schemas[c.schema_id].encoding) for c in summary.channels.values()}
+    assert said['/camera/image_raw'] == ('ros1', 'sensor_msgs/Image', 'ros1msg')
+
+
+def test_events_and_annotations_say_what_was_chosen_and_seen(tmp_path):
+    bag = bag_of(tmp_path / 'bag')
+    write_moments([item(bag, 50)], tmp_path / 'm.mcap', annotations=[
+        Annotation('u50', 'mug', 'ann', Box(1, 2, 10, 5)), Annotation('u50', 'slip'),
+        Annotation('other', 'cup', '', Box(0, 0, 1, 1))])
+    said = {topic: (schema, json.loads(m.data)) for topic, schema, m in read(tmp_path / 'm.mcap')
+            if topic.startswith('/selection')}
+    assert {topic: schema.name for topic, (schema, _) in said.items()} == foxglove.TOPICS
+    log = said[foxglove.LOG][1]
+    assert log['message'] == '#1 hybrid 0.5: unlike the others'
+    assert log['timestamp'] == {'sec': START_NS // SECOND + 5, 'nsec': 0}
+    drawn = said[foxglove.ANNOTATIONS][1]
+    outline, = drawn['points']
+    assert [(p['x'], p['y']) for p in outline['points']] == [(1, 2), (11, 2), (11, 7), (1, 7)]
+    assert [text['text'] for text in drawn['texts']] == ['#1 hybrid 0.5 slip', 'mug']
+    assert said[foxglove.PICKS][1]['bag'] == str(bag)
+
+
+@pytest.mark.parametrize('name', foxglove.SCHEMAS)
+def test_each_message_has_the_fields_of_its_schema(name):
+    schema = json.loads(foxglove.SCHEMAS[name])
+    topic = next(t for t, n in foxglove.TOPICS.items() if n == name)
+    said = json.loads(foxglove.messages(item('/b', 1), [
+        Annotation('u1', 'mug', '', Box(0, 0, 1, 1))])[topic])
+    assert schema['title'] == name
+    assert set(said) == set(schema['properties'])
+    for key, entries in said.items():
+        inner = schema['properties'][key].get('items', {}).get('properties')
+        for entry in entries if inner else ():
+            assert set(entry) <= set(inner)
+
+
+def test_a_bag_that_is_gone_is_named_and_the_rest_written(tmp_path):
+    bag = bag_of(tmp_path / 'bag')
+    gone = replace(item(bag, 5, 1), bag='/none/bag')
+    written = write_moments([item(bag, 50), gone], tmp_path / 'm.mcap')
+    assert written.moments == 1
+    assert '/none/bag' in written.missing[0]
+    with pytest.raises(AnnotationError, match='/none/bag'):
+        write_moments([gone], tmp_path / 'other.mcap')
+    assert {p.name for p in tmp_path.iterdir()} == {'bag', 'm.mcap'}
