@@ -20,6 +20,7 @@ from pydantic import model_validator
 from active_collection.config import Location
 from active_collection.config import Model
 from active_collection.config import PlacedError
+from active_collection.constraint import Constraint
 from active_collection.errors import ConfigError
 from active_collection.names import check_name
 from active_collection.names import is_safe_name
@@ -147,6 +148,7 @@ class Task(Model):
     capabilities: tuple[str, ...] = ()
     environments: tuple[str, ...] | None = None
     factors: dict[str, Factor] = {}
+    constraints: tuple[str, ...] = ()
 
     @model_validator(mode='after')
     def _quotas_are_ordered(self) -> Task:
@@ -167,6 +169,34 @@ class Task(Model):
             raise PlacedError(('proxy_task',), found=self.proxy_task,
                               expected="'proxy' among the task's collectors")
         return self
+
+    @model_validator(mode='after')
+    def _constraints_fit_the_factors(self) -> Task:
+        for index, text in enumerate(self.constraints):
+            try:
+                self._check_constraint(Constraint(text))
+            except ValueError as error:
+                raise PlacedError(('constraints', index), found=text,
+                                  expected=str(error)) from error
+        return self
+
+    def _check_constraint(self, constraint: Constraint) -> None:
+        for name in (*sorted(constraint.numbers), *sorted(constraint.labels)):
+            if name not in self.factors:
+                near = difflib.get_close_matches(name, self.factors, n=1)
+                hint = f' (did you mean {near[0]!r}?)' if near else ''
+                raise ValueError(f'factors of this task; {name!r} is none{hint}')
+            if self.factors[name].is_discrete == (name in constraint.numbers):
+                raise ValueError(f'{name!r} as {self.factors[name]}')
+        for name, labels in constraint.labels.items():
+            for label in sorted(labels):
+                if not self.factors[name].allows(label):
+                    raise ValueError(f'{name!r} as {self.factors[name]}')
+
+    @cached_property
+    def conditions(self) -> tuple[Constraint, ...]:
+        """Return the constraints between its factors."""
+        return tuple(Constraint(text) for text in self.constraints)
 
 
 class Environment(Model):
@@ -292,6 +322,10 @@ class ScenarioSpace(Model):
         for name in values:
             if name not in factors:
                 raise unknown(f'{where}: configuration', name, list(factors))
+        for constraint in self.tasks[scenario.task].conditions:
+            if not constraint.holds(values):
+                raise ConfigError(f'{where}: configuration', found=str(scenario),
+                                  expected=constraint)
         for exclusion in self.exclusions:
             if exclusion.covers(scenario):
                 raise ConfigError(where, found=str(scenario), expected='a scenario that is not '

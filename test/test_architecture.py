@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'active_collection'
-LEAVES = {'errors', 'names', 'files', 'registry', 'config', 'scenario', 'episode'}
+LEAVES = {
+    'errors', 'names', 'files', 'registry', 'config', 'constraint', 'scenario', 'episode'}
 MIDDLE = {
     'recording', 'uncertainty', 'scheduling', 'selection', 'annotation', 'report', 'simulation'}
 INTERFACES = {'msg', 'srv', 'action'}

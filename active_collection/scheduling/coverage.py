@@ -73,7 +73,7 @@ class TaskCoverage:
     def __init__(self, space: ScenarioSpace, task: str, *, candidates: int) -> None:
         self._space = space
         self._task = task
-        self.factors = FactorSpace(space.tasks[task].factors)
+        self.factors = FactorSpace(space.tasks[task].factors, space.tasks[task].conditions)
         self._first = candidates if self.factors.dimensions else 1
         self._out: dict[str, int] = {}
         self._collected: dict[str, int] = {}
@@ -82,7 +82,8 @@ class TaskCoverage:
         self._next_row = 0
         self._unmeasured: set[int] = set()
         self._candidates = self.factors.sequence(0, self._first)
-        self._all = Nearest(self._first)
+        self._wanted = self._first
+        self._all = Nearest(len(self._candidates))
         self._own: dict[str, Nearest] = {}
         self._excluded: dict[str, npt.NDArray[np.bool_]] = {}
 
@@ -143,9 +144,16 @@ class TaskCoverage:
     def random(self, environment: str, random: np.random.Generator) -> dict[str, Value] | None:
         """Return a configuration drawn evenly from those that are not excluded; None if none."""
         points = self.factors.from_unit(random.random((RANDOM_TRIES, self.factors.dimensions)))
-        allowed = np.flatnonzero(self.factors.is_allowed(
+        allowed = np.flatnonzero(self.factors.is_feasible(points) & self.factors.is_allowed(
             points, self._task, environment, self._space.exclusions))
-        return self.factors.decode(points[allowed[0]]) if allowed.size else None
+        if allowed.size:
+            return self.factors.decode(points[allowed[0]])
+        # So little is allowed that chance does not find it; the candidates all lie within the
+        # constraints.
+        allowed = np.flatnonzero(~self._is_excluded(environment)[:self._first])
+        if not allowed.size:
+            return None
+        return self.factors.decode(self._candidates[random.choice(allowed)])
 
     def features(self, count: int) -> tuple[Points, Points]:
         """
@@ -178,9 +186,10 @@ class TaskCoverage:
         wanted = self._first
         while self.factors.dimensions and wanted < 4 * len(self._points):
             wanted *= 2
-        if wanted != len(self._candidates):
+        if wanted != self._wanted:
+            self._wanted = wanted
             self._candidates = self.factors.sequence(0, wanted)
-            self._all, self._own, self._excluded = Nearest(wanted), {}, {}
+            self._all, self._own, self._excluded = Nearest(len(self._candidates)), {}, {}
             self._unmeasured = set(self._points)
         for row in sorted(self._unmeasured):
             self._measure(row)

@@ -22,6 +22,7 @@ from active_collection.scheduling.books import Retry
 from active_collection.scheduling.collectors import Choice
 from active_collection.scheduling.collectors import CollectorChoice
 from active_collection.scheduling.collectors import usable
+from active_collection.scheduling.design import check_feasible
 from active_collection.scheduling.eligibility import Eligibility
 from active_collection.scheduling.eligibility import Eligible
 from active_collection.scheduling.eligibility import Mask
@@ -93,6 +94,8 @@ class DecisionMaker:
         self._environments: dict[str, list[str]] = {name: [] for name in space.tasks}
         for name, environment in space.places:
             self._environments[name].append(environment)
+        for name, task in space.tasks.items():
+            check_feasible(task, where=f'tasks.{name}.constraints')
         self._importance = np.array([t.importance for t in space.tasks.values()])
         self._minimum = np.array([t.minimum_episodes for t in space.tasks.values()])
         self._needs_no_reset = np.array([t.reset == 'none' for t in space.tasks.values()])

@@ -5,13 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from active_collection.constraint import Constraint
+from active_collection.errors import ConfigError
 from active_collection.scenario import Exclusion
 from active_collection.scenario import Factor
+from active_collection.scenario import Task
 from active_collection.scenario import Value
+from active_collection.scheduling.feasible import FeasiblePoints
 
 Points = npt.NDArray[np.float64]
 #: Coordinate of a continuous factor that has one value.
@@ -26,12 +31,18 @@ class FactorSpace:
     index of its label.
 
     :param factors: the factors of one task
+    :param constraints: conditions that every point fulfils that is drawn
     """
 
-    def __init__(self, factors: Mapping[str, Factor]) -> None:
+    def __init__(self, factors: Mapping[str, Factor],
+                 constraints: Sequence[Constraint] = ()) -> None:
+        self.constraints: Sequence[Constraint] = tuple(constraints)
         self.names = tuple(sorted(factors))
         self._factors = [factors[name] for name in self.names]
         self.is_discrete = np.array([f.is_discrete for f in self._factors], dtype=bool)
+        self.is_fixed = np.array([f.low is not None and f.low == f.high for f in self._factors],
+                                 dtype=bool)
+        self._feasible = FeasiblePoints(self) if self.constraints else None
 
     @property
     def dimensions(self) -> int:
@@ -79,7 +90,33 @@ class FactorSpace:
                 points[:, k] = CONSTANT
         return points
 
+    def is_feasible(self, points: Points) -> npt.NDArray[np.bool_]:
+        """Return for points of shape (n, d) whether they fulfil every constraint."""
+        feasible = np.ones(len(points), dtype=bool)
+        if self.constraints:
+            values = {name: self._values(k, points[:, k]) for k, name in enumerate(self.names)}
+            for constraint in self.constraints:
+                feasible &= constraint.holds(values)
+        return feasible
+
+    def _values(self, k: int, coordinates: Points) -> npt.NDArray[np.generic]:
+        factor = self._factors[k]
+        if factor.values is not None:
+            return np.array(factor.values)[coordinates.astype(np.int64)]
+        low, high = factor.low or 0.0, factor.high or 0.0
+        return np.clip(low + coordinates * (high - low), low, high)
+
     def sequence(self, start: int, stop: int) -> Points:
+        """
+        Return points start to stop of a sequence that fills the space, constraints fulfilled.
+
+        There are fewer where no more could be found.
+        """
+        if self._feasible is None:
+            return self.unconstrained(start, stop)
+        return np.asfortranarray(self._feasible.until(stop)[start:])
+
+    def unconstrained(self, start: int, stop: int) -> Points:
         """
         Return points start to stop of a low-discrepancy sequence that begins at the centre.
 
@@ -135,3 +172,16 @@ class FactorSpace:
             known = self._factors[k].values or ()
             matches &= points[:, k] == known.index(label) if label in known else False
         return matches
+
+
+def check_feasible(task: Task, *, where: str) -> None:
+    """
+    Refuse a task whose constraints leave no configuration.
+
+    :param where: what holds the constraints, for messages
+    :raises ConfigError: where none was found
+    """
+    if not len(FactorSpace(task.factors, task.conditions).sequence(0, 1)):
+        raise ConfigError(
+            where, found=' and '.join(f'({text})' for text in task.constraints),
+            expected='constraints that leave something: no configuration was found')
