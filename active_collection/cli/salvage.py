@@ -3,8 +3,9 @@
 """
 Make a whole bag of one whose recorder died.
 
-PATH is a torn .mcap file, a directory of such files, or an episode's <id>.recording directory,
-which is replaced by the whole one. Anything else stays as it is; the whole bag is made beside it.
+PATH is a torn .mcap or .db3 file, a rosbag2 directory of such files, with or without its
+metadata.yaml, or an episode's <id>.recording directory, which is replaced by the whole one. Anything
+else stays as it is; the whole bag is made beside it. Where there is not one whole message, none is made.
 """
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ HELP = 'make a whole bag of one whose recorder died'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subcommand's arguments."""
     parser.add_argument('paths', nargs='+', type=Path, metavar='PATH',
-                        help='torn .mcap file, directory of such files, or <id>.recording')
+                        help='torn .mcap or .db3 file, directory of such files, or '
+                        '<id>.recording')
     parser.add_argument('--output', type=Path, metavar='DIRECTORY',
                         help='rosbag2 directory to make (one PATH only); '
                         "default: PATH with '_salvaged'")

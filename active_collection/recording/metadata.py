@@ -59,14 +59,15 @@ class BagSummary:
         return sum(file.messages for file in self.files)
 
 
-def information(summary: BagSummary, *, ros_distro: str) -> dict[str, Any]:
+def information(summary: BagSummary, *, ros_distro: str,
+                storage: str = 'mcap') -> dict[str, Any]:
     """Return what stands under rosbag2_bagfile_information, without custom data."""
     spans = [(f.start_ns, f.end_ns) for f in summary.files if f.messages]
     start_ns = min((start for start, _ in spans), default=0)
     end_ns = max((end for _, end in spans), default=0)
     return {
         'version': VERSION,
-        'storage_identifier': 'mcap',
+        'storage_identifier': storage,
         'duration': {'nanoseconds': end_ns - start_ns},
         'starting_time': {'nanoseconds_since_epoch': start_ns},
         'message_count': summary.messages,

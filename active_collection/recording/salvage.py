@@ -48,7 +48,6 @@ class Kept:
 
     file: FileSummary
     topics: tuple[TopicSummary, ...]
-    chunks: int
     lost_bytes: int
     damages: tuple[str, ...]
     damaged_inside: bool
@@ -59,7 +58,6 @@ class _Copy:
     """A copy in progress."""
 
     target: McapFile
-    chunks: int = 0
     damages: list[str] = field(default_factory=list)
     schemas: dict[int, SchemaInfo] = field(default_factory=dict)
     schema_records: dict[int, bytes] = field(default_factory=dict)
@@ -98,8 +96,8 @@ def salvage_file(source: Path, target: Path) -> Kept:
     return Kept(
         file=FileSummary(target.name, file.start_ns if file.messages else 0,
                          file.end_ns, file.messages),
-        topics=topics, chunks=copy.chunks, lost_bytes=scan.size - scan.kept_bytes if scan.damage
-        else 0, damages=tuple(copy.damages), damaged_inside=inside)
+        topics=topics, lost_bytes=scan.size - scan.kept_bytes if scan.damage else 0,
+        damages=tuple(copy.damages), damaged_inside=inside)
 
 
 def _copy_record(copy: _Copy, record: Record) -> None:
@@ -134,7 +132,6 @@ def _copy_chunk(copy: _Copy, record: Record) -> None:
     for channel_id, entries in index.items():
         copy.channels[channel_id].messages += len(entries) // 2
         copy.channels[channel_id].bytes += sizes[channel_id]
-    copy.chunks += 1
 
 
 def _copy_message(copy: _Copy, record: Record) -> None:

@@ -8,12 +8,15 @@ import shutil
 import threading
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from active_collection.bags.episodes import METADATA
 from active_collection.bags.episodes import RECORDING_SUFFIX
+from active_collection.bags.episodes import read_metadata
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import StopReason
 from active_collection.episode import TopicStatistics
@@ -29,12 +32,15 @@ from active_collection.recording.metadata import write_metadata
 from active_collection.recording.recorder_state import EpisodeEvent
 from active_collection.recording.salvage import Kept
 from active_collection.recording.salvage import salvage_file
+from active_collection.recording.salvage_database import salvage_database
 from active_collection.recording.store import EpisodeStore
 from active_collection.recording.store import OpenDirectory
 from active_collection.recording.store import lock
 from active_collection.recording.store import readable_record
 from active_collection.recording.store import size_of
 
+MCAP = '.mcap'
+DATABASE = '.db3'
 SALVAGING = f'.salvage{RECORDING_SUFFIX}'
 DAMAGED = f'.damaged{RECORDING_SUFFIX}'
 
@@ -57,11 +63,22 @@ class Salvaged:
         """Say in one line what was kept and what was not."""
         if not self.kept:
             return 'it was complete'
+        if self.is_empty:
+            return f'it held no whole message ({self.damages})'
         messages = sum(kept.file.messages for kept in self.kept)
         lost = sum(kept.lost_bytes for kept in self.kept)
-        damages = '; '.join(damage for kept in self.kept for damage in kept.damages)
         text = f'kept {messages} messages in {len(self.kept)} files'
-        return f'{text}, gave up {readable(lost)} ({damages})' if damages else text
+        return f'{text}, gave up {readable(lost)} ({self.damages})' if self.damages else text
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there was nothing to keep."""
+        return bool(self.kept) and not any(kept.file.messages for kept in self.kept)
+
+    @property
+    def damages(self) -> str:
+        """Say what was not kept, and why."""
+        return '; '.join(damage for kept in self.kept for damage in kept.damages)
 
 
 @dataclass(frozen=True)
@@ -107,13 +124,14 @@ def salvage_abandoned(
 
 def salvage_path(path: Path, target: Path | None = None) -> Salvaged:
     """
-    Make a whole rosbag2 directory of a torn MCAP file or of a directory of such files.
+    Make a whole rosbag2 directory of a torn file, MCAP or SQLite, or a directory of such files.
 
     An episode's own directory (<id>.recording) is replaced by the whole one, as the recorder does;
     anything else stays as it is.
 
     :param target: directory to make; None: the name beside with '_salvaged'
-    :raises RecordingError: where the path is no MCAP bag, is being recorded, or the target exists
+    :raises RecordingError: where the path is no bag, holds no whole message, is being recorded,
+        or the target exists
     :raises OSError: where the disk refuses
     """
     if path.is_dir() and path.name.endswith(RECORDING_SUFFIX) and target is None:
@@ -122,19 +140,25 @@ def salvage_path(path: Path, target: Path | None = None) -> Salvaged:
             raise RecordingError(path, found='a recorder that is writing it',
                                  expected='a bag whose recorder has died')
         return _finish_or_salvage(None, directory)
-    sources = _mcap_files(path) if path.is_dir() else [path]
+    sources = (_files(path, MCAP) or _files(path, DATABASE)) if path.is_dir() else [path]
     if not path.exists() or not sources:
-        raise RecordingError(path, found='no MCAP file', expected='an .mcap file, or a directory '
-                             'with some')
-    target = target or path.with_name(f'{path.name.removesuffix(".mcap")}_salvaged')
+        raise RecordingError(path, found='no MCAP or SQLite file', expected=f'an {MCAP} or '
+                             f'{DATABASE} file, or a directory with some')
+    bare = path.name.removesuffix(MCAP).removesuffix(DATABASE)
+    target = target or path.with_name(f'{bare}_salvaged')
     if target.exists():
         raise RecordingError(target, found='something', expected='nothing: it is to be made')
     partial = target.with_name(f'.{target.name}{SALVAGING}')
     record = readable_record(path) if path.is_dir() else None
     kept, record = _salvage_into(partial, sources, record)
+    salvaged = Salvaged(target, record, kept)
+    if salvaged.is_empty:
+        shutil.rmtree(partial)
+        raise RecordingError(path, found=f'nothing to keep: {salvaged.damages or "no message"}',
+                             expected='at least one whole message')
     partial.rename(target)
     sync_directory(target.parent)
-    return Salvaged(target, record, kept)
+    return salvaged
 
 
 def _finish_or_salvage(store: EpisodeStore | None, directory: OpenDirectory) -> Salvaged:
@@ -144,7 +168,7 @@ def _finish_or_salvage(store: EpisodeStore | None, directory: OpenDirectory) -> 
     store = store or EpisodeStore(path.parent.parent.parent)
     try:
         record = readable_record(path)
-        sources = _mcap_files(path)
+        sources = _files(path, MCAP)
         if final.exists():
             # The salvage before this one died after its last step but one.
             shutil.rmtree(path)
@@ -155,6 +179,11 @@ def _finish_or_salvage(store: EpisodeStore | None, directory: OpenDirectory) -> 
             raise RecordingError(path, found='no MCAP file', expected='at least one')
         partial = path.with_name(f'.{final.name}{SALVAGING}')
         kept, record = _salvage_into(partial, sources, record)
+        salvaged = Salvaged(final, record, kept)
+        if record is None and salvaged.is_empty:
+            shutil.rmtree(partial)
+            raise RecordingError(path, found=f'nothing to keep: {salvaged.damages}',
+                                 expected=f'{METADATA} with a record, or a whole message')
         partial.rename(final)
         sync_directory(final.parent)
         if any(k.damaged_inside for k in kept):
@@ -162,7 +191,7 @@ def _finish_or_salvage(store: EpisodeStore | None, directory: OpenDirectory) -> 
             path.rename(path.with_name(f'.{final.name}{DAMAGED}'))
         else:
             shutil.rmtree(path)
-        return Salvaged(final, record, kept)
+        return salvaged
     finally:
         directory.release()
 
@@ -172,11 +201,16 @@ def _salvage_into(partial: Path, sources: Sequence[Path], record: EpisodeRecord 
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        kept = tuple(salvage_file(source, partial / source.name) for source in sources)
+        is_database = sources[0].suffix == DATABASE
+        salvage = salvage_database if is_database else salvage_file
+        kept = tuple(salvage(source, partial / source.name) for source in sources)
         summary = BagSummary(tuple(k.file for k in kept), _merged(kept))
         if record is not None:
             record = _salvaged_record(record, summary)
-        write_metadata(partial, information(summary, ros_distro=_distro(record)), record)
+        write_metadata(partial, {
+            **information(summary, ros_distro=_distro(record),
+                          storage='sqlite3' if is_database else 'mcap'),
+            **_compression(sources[0].parent)}, record)
         sync_directory(partial)
         return kept, record
     except BaseException:
@@ -208,12 +242,21 @@ def _distro(record: EpisodeRecord | None) -> str:
     return record.versions.get('ros_distro', 'unknown') if record else 'unknown'
 
 
-def _mcap_files(directory: Path) -> list[Path]:
+def _compression(directory: Path) -> dict[str, Any]:
+    """Return how a bag's messages are compressed one by one, which only its metadata tells."""
+    with suppress(ActiveCollectionError):
+        known = read_metadata(directory / METADATA)
+        if known.get('compression_mode') == 'message':
+            return {key: known.get(key) for key in ('compression_mode', 'compression_format')}
+    return {}
+
+
+def _files(directory: Path, suffix: str) -> list[Path]:
     def number(path: Path) -> tuple[int, str]:
         tail = path.stem.rpartition('_')[2]
         return (int(tail) if tail.isdecimal() else 0, path.name)
 
-    return sorted(directory.glob('*.mcap'), key=number)
+    return sorted(directory.glob(f'*{suffix}'), key=number)
 
 
 def _has_end(path: Path) -> bool:

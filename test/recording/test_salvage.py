@@ -24,6 +24,7 @@ from active_collection.episode import StopReason
 from active_collection.errors import RecordingError
 from active_collection.recording.definitions import Definition
 from active_collection.recording.mcap_file import McapFile
+from active_collection.recording.mcap_records import MAGIC
 from active_collection.recording.salvage import salvage_file
 from active_collection.recording.salvage_store import salvage_abandoned
 from active_collection.recording.salvage_store import salvage_path
@@ -204,3 +205,24 @@ def test_command_line_names_what_it_cannot_salvage(tmp_path, capsys):
     assert command_line.main(['salvage', str(tmp_path / 'x.mcap'), str(tmp_path / 'none')]) == 2
     error = capsys.readouterr().err
     assert error.count('\n') == 2 and 'x.mcap' in error and 'none' in error
+
+
+@pytest.mark.parametrize('content', [b'', MAGIC, MAGIC + b'\x01'])
+def test_a_file_without_a_whole_message_makes_no_bag(tmp_path, capsys, content):
+    (tmp_path / 'x.mcap').write_bytes(content)
+    assert command_line.main(['salvage', str(tmp_path / 'x.mcap')]) == 2
+    error = capsys.readouterr().err
+    assert 'x.mcap' in error and 'nothing to keep' in error and error.count('\n') == 1
+    assert [path.name for path in tmp_path.iterdir()] == ['x.mcap']
+
+
+def test_an_empty_file_beside_a_full_one_does_not_lose_that(make_bench, tmp_path):
+    bench = make_bench(chunk_bytes=10_000)
+    _, content = left_by_a_killed_recorder(bench)
+    bag = tmp_path / 'bag'
+    bag.mkdir()
+    (bag / 'e1_0.mcap').write_bytes(content['e1_0.mcap'])
+    (bag / 'e1_1.mcap').write_bytes(b'')
+    salvaged = salvage_path(bag)
+    assert 'e1_1.mcap: an empty file' in salvaged.summary
+    assert count(salvaged.path) == sum(kept.file.messages for kept in salvaged.kept) > 200
