@@ -5,15 +5,20 @@ from __future__ import annotations
 
 import bisect
 from collections import deque
+from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 
 import numpy as np
 
+from active_collection.bags.encoders import ImageEncoder
+from active_collection.bags.encoders import encode_message
 from active_collection.bags.fields import Vector
 from active_collection.bags.fields import stamp_ns
 from active_collection.bags.observation import ObservationSpec
+from active_collection.errors import ActiveCollectionError
+from active_collection.errors import ConfigError
 from active_collection.errors import UncertaintyError
 
 #: Messages kept a topic, and references kept waiting, at most: what a silent topic may cost.
@@ -55,13 +60,29 @@ class AlignmentStatistics:
 
 
 @dataclass(slots=True)
+class _Values:
+    """
+    What a message gives to each of its topic's items.
+
+    A picture is encoded when an observation is made of it, and only once: most pictures of a
+    camera that is faster than the reference never are.
+
+    :param numbers: of each item; None: not encoded yet
+    :param message: what the pictures are encoded from
+    """
+
+    numbers: list[Vector | None]
+    message: object
+
+
+@dataclass(slots=True)
 class _Samples:
     """A topic's newest values, sorted by stamp."""
 
     stamps: list[int] = field(default_factory=list)
-    values: list[tuple[Vector, ...]] = field(default_factory=list)
+    values: list[_Values] = field(default_factory=list)
 
-    def add(self, stamp: int, value: tuple[Vector, ...]) -> None:
+    def add(self, stamp: int, value: _Values) -> None:
         place = bisect.bisect_right(self.stamps, stamp)
         self.stamps.insert(place, stamp)
         self.values.insert(place, value)
@@ -95,16 +116,24 @@ class ObservationAligner:
     after the reference was received. A message without a header counts at its receive time.
 
     :param sizes: item name to number of values, where known; otherwise the first message says
+    :param encoders: item name to its image encoder, as `load_encoders` gives them
     """
 
-    def __init__(self, spec: ObservationSpec, *, sizes: Mapping[str, int] | None = None) -> None:
+    def __init__(self, spec: ObservationSpec, *, sizes: Mapping[str, int] | None = None,
+                 encoders: Mapping[str, ImageEncoder] | None = None) -> None:
         self.statistics = AlignmentStatistics()
         self._spec = spec
         self._sizes = dict(sizes or {})
+        self._encoders = dict(encoders or {})
+        missing = [i.name for i in spec.observation if i.image and i.name not in self._encoders]
+        if missing:
+            raise ConfigError(f'observation item {missing[0]}', found='no encoder',
+                              expected='one for its pictures')
         self._items = {topic: [i for i in spec.observation if i.path.topic == topic]
                        for topic in spec.observation_topics}
         self._samples = {topic: _Samples() for topic in self._items}
         self._pending: deque[_Pending] = deque()
+        self._last_received = dict.fromkeys(self._items, -1)
         self._last_reference = -1
         self._tolerance = round(spec.tolerance_s * NS)
         self._wait = round(spec.wait_s * NS)
@@ -115,6 +144,17 @@ class ObservationAligner:
         """Return item name to number of values, as far as known."""
         return dict(self._sizes)
 
+    def silent_since(self, time_ns: int) -> tuple[str, ...]:
+        """
+        Return the topics that keep observations from being made.
+
+        :param time_ns: receive time (ns)
+        :returns: those of which nothing has been received since, or ever where they are latched
+        """
+        return tuple(
+            topic for topic, received in self._last_received.items()
+            if received < (0 if topic in self._spec.latched_topics else time_ns))
+
     def add(self, topic: str, message: object, received_ns: int) -> list[Observation]:
         """
         Take the next message and return the observations that it completes.
@@ -124,8 +164,10 @@ class ObservationAligner:
         :raises UncertaintyError: where a field is missing or of another size than before; the
             message is left out and the aligner goes on
         """
-        values = tuple(item.read(message) for item in self._items[topic])
+        values = _Values([None if item.image else item.read(message)
+                          for item in self._items[topic]], message)
         self._check_sizes(topic, values)
+        self._last_received[topic] = received_ns
         stamp = stamp_ns(message) or received_ns
         ready = self.advance(received_ns)
         if topic == self._spec.reference:
@@ -149,12 +191,22 @@ class ObservationAligner:
         last = max((p.deadline_ns for p in self._pending), default=0)
         return self.advance(last + 1)
 
-    def _check_sizes(self, topic: str, values: tuple[Vector, ...]) -> None:
-        for item, value in zip(self._items[topic], values, strict=True):
+    def _check_sizes(self, topic: str, values: _Values) -> None:
+        for item, value in zip(self._items[topic], values.numbers, strict=True):
+            if value is None:
+                continue
             size = self._sizes.setdefault(item.name, value.size)
             if value.size != size:
-                raise UncertaintyError(f'{item.field} ({item.name})',
+                raise UncertaintyError(f'{item.path.text} ({item.name})',
                                        found=f'{value.size} numbers', expected=size)
+
+    def _encode(self, topic: str, values: _Values) -> None:
+        """Encode the pictures among a message's values, where that has not been done."""
+        for place, item in enumerate(self._items[topic]):
+            if values.numbers[place] is None:
+                values.numbers[place] = encode_message(
+                    self._encoders[item.name], values.message, topic)
+        self._check_sizes(topic, values)
 
     def _refer(self, stamp: int, received_ns: int, message: object) -> None:
         if stamp < self._last_reference:  # the clock went back: what lies ahead is of the past
@@ -185,7 +237,7 @@ class ObservationAligner:
         return True
 
     def _make(self, pending: _Pending, now_ns: int) -> list[Observation]:
-        taken: dict[str, tuple[Vector, ...]] = {}
+        taken: dict[str, _Values] = {}
         for topic, samples in self._samples.items():
             latched = topic in self._spec.latched_topics
             place = len(samples.stamps) - 1 if latched else samples.newest_until(pending.stamp_ns)
@@ -194,6 +246,10 @@ class ObservationAligner:
                 late = f'{age / NS:.3f} s old' if place >= 0 else 'nothing received in time'
                 return self._drop(f'{topic}: {late}')
             taken[topic] = samples.values[place]
+            try:
+                self._encode(topic, taken[topic])
+            except ActiveCollectionError as error:
+                return self._drop(str(error))
         for topic in set(self._samples) - self._spec.latched_topics:
             self._samples[topic].forget(before=pending.stamp_ns - self._tolerance,
                                         after=LAST_STAMP)
@@ -203,15 +259,19 @@ class ObservationAligner:
         self.statistics.observations += 1
         return [Observation(pending.stamp_ns, now_ns, pending.frame_id, values)]
 
-    def _joined(self, taken: Mapping[str, tuple[Vector, ...]]) -> Vector:
-        by_name = {item.name: value for topic, values in taken.items()
-                   for item, value in zip(self._items[topic], values, strict=True)}
+    def _joined(self, taken: Mapping[str, _Values]) -> Vector:
+        by_name = dict(self._by_item(taken))
         return np.concatenate([by_name[item.name] for item in self._spec.observation])
 
-    def _not_finite(self, taken: Mapping[str, tuple[Vector, ...]]) -> str:
-        return next(item.field for topic, values in taken.items()
-                    for item, value in zip(self._items[topic], values, strict=True)
-                    if not np.isfinite(value).all())
+    def _not_finite(self, taken: Mapping[str, _Values]) -> str:
+        bad = {name for name, value in self._by_item(taken) if not np.isfinite(value).all()}
+        return next(item.path.text for item in self._spec.observation if item.name in bad)
+
+    def _by_item(self, taken: Mapping[str, _Values]) -> Iterator[tuple[str, Vector]]:
+        for topic, values in taken.items():
+            for item, value in zip(self._items[topic], values.numbers, strict=True):
+                if value is not None:
+                    yield item.name, value
 
     def _drop(self, problem: str) -> list[Observation]:
         self.statistics.dropped += 1

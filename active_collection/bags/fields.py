@@ -71,6 +71,11 @@ class FieldPath:
             raise ConfigError('field', found=repr(text), expected=SYNTAX)
         return cls(topic, text, tuple(_parse_step(part, text) for part in _split(rest)))
 
+    @classmethod
+    def whole(cls, topic: str) -> FieldPath:
+        """Return the path of a topic's messages as they are."""
+        return cls(topic, topic, ())
+
     def numbers(self, message: Any) -> Vector:
         """
         Return every number at the path, depth first in the message's field order.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from active_collection.config import Model
 from active_collection.errors import BagError
 from active_collection.errors import ConfigError
 from active_collection.errors import UncertaintyError
+from active_collection.names import is_safe_name
 
 
 def _checked(field: str) -> str:
@@ -28,22 +30,69 @@ def _checked(field: str) -> str:
     return field
 
 
+class EncoderSpec(Model):
+    """
+    What turns the pictures of an image topic into numbers; it is not trained.
+
+    `kind`: 'random_features': 64 numbers, built in; 'torchscript': a network of (1, 3, size,
+    size), 0 to 1, to (1, n), in `file`, a name beside the specification. `size`: width and height
+    (pixels) that pictures are scaled to. `sha256`: of the file that an ensemble was trained on.
+    """
+
+    kind: Literal['random_features', 'torchscript'] = 'random_features'
+    file: str = ''
+    size: int = Field(default=96, ge=16, le=2048)
+    sha256: str = Field(default='', pattern='^([0-9a-f]{64})?$')
+
+    @model_validator(mode='after')
+    def _file_belongs_to_kind(self) -> EncoderSpec:
+        if self.kind == 'torchscript' and not (
+                is_safe_name(self.file) and self.file.endswith(('.ts', '.torchscript'))):
+            raise ValueError("'file', the name of a .ts file beside the specification")
+        if self.kind != 'torchscript' and (self.file or self.sha256):
+            raise ValueError(f"no 'file' for encoder {self.kind!r}")
+        return self
+
+
 class ObservationItem(Model):
     """
-    One part of the observation vector.
+    One part of the observation vector: numbers or a label at a `field`, or an `image`.
 
-    `latched`: the newest message holds, however old it is (topics published once, with
-    transient_local durability). `normalise`: 'standard' brings each number to mean 0 and standard
-    deviation 1 over the training data; labels are never normalised.
+    `image`: an image topic, whose pictures `encoder` turns into numbers. `latched`: the newest
+    message holds, however old it is (topics published once, with transient_local durability).
+    `normalise`: 'standard' brings each number to mean 0 and standard deviation 1 over the training
+    data; labels are never normalised.
     """
 
     name: str = Field(min_length=1)
-    field: str
+    field: str = ''
+    image: str = ''
+    encoder: EncoderSpec | None = None
     one_of: tuple[str, ...] = ()
     latched: bool = False
     normalise: Literal['standard', 'none'] = 'standard'
 
-    _field_is_a_path = field_validator('field')(_checked)
+    @field_validator('field')
+    @classmethod
+    def _field_is_a_path(cls, field: str) -> str:
+        return _checked(field) if field else field
+
+    @model_validator(mode='before')
+    @classmethod
+    def _an_image_has_an_encoder(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get('image') and data.get('encoder') is None:
+            return {**data, 'encoder': {}}
+        return data
+
+    @model_validator(mode='after')
+    def _one_place(self) -> ObservationItem:
+        if bool(self.field) == bool(self.image):
+            raise ValueError("either 'field' or 'image'")
+        if self.image and self.one_of:
+            raise ValueError("no 'one_of' for an image")
+        if self.encoder is not None and not self.image:
+            raise ValueError("no 'encoder' without 'image'")
+        return self
 
     @field_validator('one_of')
     @classmethod
@@ -55,11 +104,11 @@ class ObservationItem(Model):
     @cached_property
     def path(self) -> FieldPath:
         """Return where it is read from."""
-        return FieldPath.parse(self.field)
+        return FieldPath.parse(self.field) if self.field else FieldPath.whole(self.image)
 
     def read(self, message: object) -> Vector:
         """
-        Return the item's numbers; a label becomes one-hot over `one_of`.
+        Return the numbers of an item that is no image; a label becomes one-hot over `one_of`.
 
         :param message: a message of the item's topic
         :returns: float64 of shape (n,)

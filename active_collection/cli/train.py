@@ -5,6 +5,7 @@ Train an ensemble on the demonstrations of a data directory.
 
 Prints how far its uncertainty can be believed on episodes that it has not seen, and last the
 path of the new ensemble. Actions count in half-ranges there: -1 is their low, 1 their high end.
+A training that was killed goes on where it was when the same command is given again.
 """
 from __future__ import annotations
 
@@ -30,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, metavar='ENSEMBLES',
                         help='directory of ensembles that the new one is written into')
     parser.add_argument('--config', type=Path, metavar='YAML', help='training settings')
+    parser.add_argument('--from', dest='begin_from', type=Path, metavar='ENSEMBLE',
+                        help='ensemble, or directory of ensembles, whose weights it begins from; '
+                        'it is trained on all data all the same, and what was held out stays so')
     parser.add_argument('--members', type=int, metavar='N', help='overrides the settings')
     parser.add_argument('--steps', type=int, metavar='N', help='overrides the settings')
     parser.add_argument('--seed', type=int, metavar='N', help='overrides the settings')
@@ -40,27 +44,36 @@ def run(arguments: argparse.Namespace) -> int:
     from datetime import datetime
     from datetime import timezone
 
+    from active_collection.bags.encoders import encoder_files
+    from active_collection.bags.encoders import load_encoders
+    from active_collection.bags.encoders import with_fingerprints
     from active_collection.bags.observation import ObservationSpec
     from active_collection.cli.progress import progress
     from active_collection.config import load
     from active_collection.errors import ConfigError
     from active_collection.uncertainty.building import build
     from active_collection.uncertainty.decoding import read_demonstrations
+    from active_collection.uncertainty.warm_start import read_warm_start
 
-    spec = load(arguments.spec, ObservationSpec)
+    files = arguments.spec.parent
+    spec = with_fingerprints(load(arguments.spec, ObservationSpec), files)
+    encoders = load_encoders(spec, files)
     settings = _settings(arguments)
     if not arguments.data.is_dir():
         raise ConfigError('--data', found=str(arguments.data), expected='a data directory')
+    warm_start = (read_warm_start(arguments.begin_from, settings)
+                  if arguments.begin_from is not None else None)
     arguments.out.mkdir(parents=True, exist_ok=True)  # refused now, not after the training
     with progress('reading episodes') as update:
         decoded = read_demonstrations(
-            arguments.data, spec, cache=arguments.out / '.decoded',
+            arguments.data, spec, cache=arguments.out / '.decoded', encoders=encoders,
             progress=lambda done, total: update(done, total, ''))
     for problem in decoded.problems:
         print(f'active-collection: left out: {problem}', file=sys.stderr)
     with progress(f'training {settings.members} members') as update:
         built = build(
             decoded.dataset, spec, settings, out=arguments.out, now=datetime.now(timezone.utc),
+            warm_start=warm_start, encoders=encoder_files(spec, files),
             progress=lambda done, total, error: update(done, total, f'held-out error {error:.4f}'))
     print(_table(built, len(decoded.dataset.episodes)))
     print(built.path)
@@ -82,7 +95,9 @@ def _table(built: Built, episodes: int) -> str:
     calibration = built.calibration
     rows = [
         ('episodes', f'{episodes}, {len(built.trained.held_out)} of them held out'),
-        ('optimiser steps', f'{built.trained.steps}'),
+        ('optimiser steps', f'{built.trained.steps}' + (
+            f', the first {built.trained.resumed_at} of them before a restart'
+            if built.trained.resumed_at else '')),
         ('held-out observations', f'{calibration.observations}'),
         ('negative log-likelihood', f'{calibration.nll:.3f} nats a dimension'),
         ('error of the mean action', f'{calibration.error:.3f} half-ranges (root mean square)'),

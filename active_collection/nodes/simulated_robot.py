@@ -6,11 +6,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 from rclpy.action import ActionServer
 from rclpy.action import CancelResponse
 from rclpy.action import GoalResponse
@@ -22,30 +21,25 @@ from active_collection.action import CollectEpisode
 from active_collection.action import SetUpScenario
 from active_collection.episode import Outcome
 from active_collection.errors import ActiveCollectionError
-from active_collection.msg import UncertaintyEstimate
 from active_collection.nodes import qos
 from active_collection.nodes.conversions import OUTCOME_TO_MSG
 from active_collection.nodes.conversions import duration_to_s
 from active_collection.nodes.conversions import scenario_from_msg
-from active_collection.nodes.conversions import time_to_ns
 from active_collection.nodes.parameters import declare
+from active_collection.nodes.policy_answers import PolicyAnswers
 from active_collection.nodes.run import run
 from active_collection.nodes.simulated_messages import ROS_TYPES
 from active_collection.nodes.simulated_messages import to_ros
+from active_collection.registry import unknown
 from active_collection.scenario import Scenario
 from active_collection.simulation import messages
-from active_collection.simulation.observation import ACTION_NAMES
+from active_collection.simulation.action_plan import ActionPlan
 from active_collection.simulation.observation import Array
 from active_collection.simulation.observation import Observation
 from active_collection.simulation.robot import SimulatedRobot
 from active_collection.simulation.rollout import roll_out
 from active_collection.simulation.settings import SimulatedRobotSettings
-
-#: Answers of the policy that are kept: more than one, because they come in another thread.
-ANSWERS = 16
-
-#: How long a policy that waits for its answer looks away from a cancelled goal (s).
-LOOK_S = 0.1
+from active_collection.simulation.tasks import TASKS
 
 #: Control steps from one feedback to the next.
 FEEDBACK_EVERY = 10
@@ -74,8 +68,6 @@ class SimulatedRobotNode(Node):
         self._busy = threading.Lock()
         self._set_up: Scenario | None = None
         self._last_stamp_ns = 0
-        self._answered = threading.Condition()
-        self._answers: OrderedDict[int, Array] = OrderedDict()
         size = self._settings.camera_size if self._settings.camera else 0
         self._robot: SimulatedRobot = self._simulation.submit(
             SimulatedRobot, camera_size=size).result()
@@ -91,9 +83,8 @@ class SimulatedRobotNode(Node):
                 qos.SENSOR if name in messages.CAMERA_TOPICS else qos.STATE)
             for name, kind in kinds.items()}
         group = ReentrantCallbackGroup()
-        self.create_subscription(
-            UncertaintyEstimate, 'uncertainty/estimate', self._on_estimate, qos.STATE,
-            callback_group=group)
+        self._policy = PolicyAnswers(
+            self, group=group, timeout_s=self._settings.policy_timeout_s)
         self._servers = [
             ActionServer(self, kind, name, execute, callback_group=group,
                          goal_callback=self._on_goal,
@@ -145,13 +136,6 @@ class SimulatedRobotNode(Node):
             self._busy.release()
         return result
 
-    def _on_estimate(self, estimate: UncertaintyEstimate) -> None:
-        with self._answered:
-            self._answers[time_to_ns(estimate.header.stamp)] = np.array(estimate.action_mean)
-            while len(self._answers) > ANSWERS:
-                self._answers.popitem(last=False)
-            self._answered.notify_all()
-
     def _on_idle(self) -> None:
         if not self._closing.is_set() and not self._busy.locked():
             self._simulation.submit(self._show)
@@ -178,7 +162,11 @@ class SimulatedRobotNode(Node):
 
     def _collect(self, goal: ServerGoalHandle) -> Any:
         episode = _Episode(goal, self._settings.rate_hz, self._closing)
-        choose = {'scripted': lambda *_: self._robot.expert_action(), 'policy': self._ask_policy}
+        plan = ActionPlan(steps=self._settings.chunk_steps)
+        choose: dict[str, Callable[[int], Array]] = {
+            'scripted': lambda _: self._robot.expert_action(),
+            'policy': lambda stamp_ns: plan.next(
+                lambda: self._policy.chunk(stamp_ns, episode.check))}
 
         def act(observation: Observation) -> Array:
             episode.check()
@@ -186,13 +174,13 @@ class SimulatedRobotNode(Node):
             self._publish(messages.state_messages(observation, stamp_ns))
             if episode.steps % self._settings.camera_every == 0:
                 self._publish_picture(stamp_ns)
-            action = choose[goal.request.collector](stamp_ns, episode)
+            action = choose[goal.request.collector](stamp_ns)
             self._publish({messages.ACTION_TOPIC: messages.action_message(action, stamp_ns)})
             episode.next_step()
             return action
 
         try:
-            self._check_goal(goal, list(choose))
+            self._check_goal(goal, list(choose), episode)
             self._set_up = None
             rolled = roll_out(self._robot, act, max_steps=self._settings.max_steps,
                               hold_steps=self._settings.hold_steps)
@@ -205,7 +193,8 @@ class SimulatedRobotNode(Node):
         return CollectEpisode.Result(
             outcome=OUTCOME_TO_MSG[outcome], message=message, steps=episode.steps)
 
-    def _check_goal(self, goal: ServerGoalHandle, collectors: list[str]) -> None:
+    def _check_goal(self, goal: ServerGoalHandle, collectors: list[str],
+                    episode: _Episode) -> None:
         if goal.request.collector not in collectors:
             raise _Ended(Outcome.ABORTED, f'collector: found {goal.request.collector!r}, '
                          f'expected {" or ".join(collectors)}')
@@ -213,24 +202,11 @@ class SimulatedRobotNode(Node):
         if wanted != self._set_up:
             raise _Ended(Outcome.ABORTED, f'scenario: found {self._set_up or "none"} set up, '
                          f'expected {wanted}')
-
-    def _ask_policy(self, stamp_ns: int, episode: _Episode) -> Array:
-        """Return the policy's mean action for the observation with this stamp."""
-        limit = self._settings.policy_timeout_s
-        deadline_s = time.monotonic() + limit
-        with self._answered:
-            while stamp_ns not in self._answers and time.monotonic() < deadline_s:
-                # Woken by an answer; a cancelled goal wakes nobody and is looked for.
-                self._answered.wait(LOOK_S)
-                episode.check()
-            action = self._answers.get(stamp_ns)
-        if action is None:
-            raise _Ended(Outcome.ABORTED, f'uncertainty/estimate: found no answer within '
-                         f'{limit:g} s, expected the action for {stamp_ns} ns')
-        if action.shape != (len(ACTION_NAMES),) or not np.isfinite(action).all():
-            raise _Ended(Outcome.ABORTED, f'uncertainty/estimate: action_mean: found '
-                         f'{action.tolist()}, expected {len(ACTION_NAMES)} finite numbers')
-        return np.clip(action.astype(np.float64), -1.0, 1.0)
+        if goal.request.collector == 'policy':
+            task = goal.request.policy_task or wanted.task
+            if task not in TASKS:
+                raise unknown('policy_task', task, list(TASKS))
+            self._policy.await_task(task, episode.check)
 
     def _stamp(self) -> int:
         """Return the ROS time (ns), later than every stamp before: a stamp names one step."""

@@ -29,3 +29,6 @@ class SimulatedRobotSettings(Model):
     policy_timeout_s: float = Field(
         default=2.0, gt=0,
         description='how long to wait for the policy to answer an observation (s)')
+    chunk_steps: int = Field(
+        default=1, ge=1,
+        description="actions of the policy's chunk that are done before it is asked again")

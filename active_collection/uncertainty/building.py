@@ -3,31 +3,49 @@
 """From decoded episodes to a finished ensemble: train, calibrate, take references, write."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
 import torch
+from pydantic import JsonValue
+from torch import Tensor
 
 from active_collection.bags.observation import ObservationSpec
+from active_collection.uncertainty.assessment import Assessor
 from active_collection.uncertainty.calibration import Calibration
 from active_collection.uncertainty.calibration import calibrate
+from active_collection.uncertainty.checkpoints import Checkpoints
+from active_collection.uncertainty.checkpoints import training_key
 from active_collection.uncertainty.dataset import Dataset
+from active_collection.uncertainty.dropout import thin
 from active_collection.uncertainty.ensemble import EnsembleDescription
+from active_collection.uncertainty.ensemble import Members
 from active_collection.uncertainty.ensemble_files import new_id
 from active_collection.uncertainty.ensemble_files import save
-from active_collection.uncertainty.measures import decompose
-from active_collection.uncertainty.measures import largest_variance
+from active_collection.uncertainty.laplace import POSTERIOR
+from active_collection.uncertainty.laplace import LaplaceMembers
+from active_collection.uncertainty.laplace import fit_posterior
 from active_collection.uncertainty.mlp import MEMBERS
-from active_collection.uncertainty.novelty import KnnNovelty
+from active_collection.uncertainty.novelty import CalibratedNovelty
 from active_collection.uncertainty.settings import TrainingSettings
 from active_collection.uncertainty.training import Progress
 from active_collection.uncertainty.training import Trained
+from active_collection.uncertainty.training import normalised_targets
 from active_collection.uncertainty.training import train
+from active_collection.uncertainty.warm_start import SOURCES
+from active_collection.uncertainty.warm_start import WarmStart
+from active_collection.uncertainty.warm_start import shared_layers
 
 #: Number of quantiles of held-out uncertainty that a description keeps.
 QUANTILES = 201
+
+#: Directory, beside the ensembles, of trainings that have not ended.
+CHECKPOINTS = '.training'
 
 
 @dataclass(frozen=True)
@@ -40,42 +58,96 @@ class Built:
     calibration: Calibration
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """
+    What a kind of ensemble makes of the trained networks.
+
+    :param network: what its source needs to know beside the widths
+    :param more: files of tensors beside the members'
+    """
+
+    members: Members
+    network: Mapping[str, JsonValue] = field(default_factory=dict)
+    more: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+
+
 def build(dataset: Dataset, spec: ObservationSpec, settings: TrainingSettings, *, out: Path,
-          now: datetime, progress: Progress | None = None) -> Built:
+          now: datetime, progress: Progress | None = None,
+          warm_start: WarmStart | None = None, encoders: Sequence[Path] = ()) -> Built:
     """
     Train an ensemble and write it into a directory of ensembles.
 
+    A training that was killed goes on where it was when it is called again with the same data and
+    settings; its result is the same to the bit.
+
     :param out: the directory of ensembles
     :param now: time that its id starts with (UTC)
+    :param warm_start: the ensemble to begin from; None: random weights
+    :param encoders: files of the specification's image encoders, which the ensemble takes along
     :raises UncertaintyError: where there are too few episodes, or it cannot be written
     """
-    trained = train(dataset, settings, progress=progress)
-    members = trained.members.stacked()
-    held_rows = dataset.rows(trained.held_out)
-    kept = [e for e in range(len(dataset.episodes)) if e not in trained.held_out]
-    observations = dataset.observations[held_rows]
-    prediction = members.predict(observations)
-    scale = (dataset.action_high - dataset.action_low) / 2
-    calibration = calibrate(prediction, dataset.actions[held_rows], scale=scale)
-    epistemic = decompose(
-        prediction.mean, prediction.variance,
-        largest=largest_variance(dataset.action_low, dataset.action_high)).epistemic
-    novelty = KnnNovelty.fit(
-        members.embed(dataset.observations[dataset.rows(kept)]), members.embed(observations),
-        neighbours=settings.novelty_neighbours, largest=settings.novelty_reference,
-        generator=torch.Generator().manual_seed(settings.seed))
+    began = [warm_start.ensemble_id] if warm_start is not None else []
+    checkpoints = Checkpoints(
+        out / CHECKPOINTS, training_key(dataset, settings, more=began),
+        period_s=settings.checkpoint_s)
+    trained = train(dataset, settings, progress=progress, warm_start=warm_start,
+                    checkpoints=checkpoints)
+    kept, held_rows = dataset.all_but(trained.held_out), dataset.rows(trained.held_out)
+    kind = _kind(trained, dataset, settings)
+    prediction = kind.members.predict(dataset.observations[held_rows])
+    calibration = calibrate(prediction, dataset.actions[held_rows],
+                            scale=(dataset.action_high - dataset.action_low) / 2)
+    epistemic = Assessor(settings.measure, dataset.action_low, dataset.action_high).assess(
+        prediction).epistemic
+    novelty = _fit_novelty(kind.members, dataset, kept, held_rows, settings)
     description = EnsembleDescription(
-        ensemble_id=new_id(now), created=now.isoformat(timespec='seconds'), source='mlp',
-        members=settings.members, observation=spec, sizes=dataset.sizes,
-        network={'hidden': list(settings.hidden), 'variance_floor': settings.variance_floor},
-        novelty={'kind': 'knn', 'neighbours': novelty.neighbours, 'scale': novelty.scale},
+        ensemble_id=new_id(now), created=now.isoformat(timespec='seconds'),
+        source=SOURCES[settings.kind], members=settings.members, horizon=settings.horizon,
+        measure=settings.measure, observation=spec, sizes=dataset.sizes,
+        network={'hidden': list(settings.hidden), 'variance_floor': settings.variance_floor,
+                 **kind.network},
+        novelty={'kind': settings.novelty, **novelty.distance.options()},
         reference_epistemic=tuple(
             epistemic.quantile(torch.linspace(0, 1, QUANTILES)).tolist()),
         training={
             'episodes': len(dataset.episodes), 'observations': len(dataset.observations),
             'held_out': [dataset.episodes[e].episode_id for e in trained.held_out],
+            'trained_on': [dataset.episodes[e].episode_id for e in kept],
+            'began_from': began[0] if began else None,
             'steps': trained.steps, 'settings': settings.model_dump(mode='json'),
             'calibration': {k: v if v == v else None  # noqa: PLR0124 - JSON has no NaN
                             for k, v in asdict(calibration).items()}})
-    path = save(out, description, trained.members.state_dict(), weights=MEMBERS, novelty=novelty)
+    path = save(out, description, trained.members.state_dict(), weights=MEMBERS, novelty=novelty,
+                more=kind.more, files=encoders)
+    checkpoints.clear()
     return Built(path, description.ensemble_id, trained, calibration)
+
+
+def _kind(trained: Trained, dataset: Dataset, settings: TrainingSettings) -> _Kind:
+    networks = trained.members
+    if settings.kind == 'dropout':
+        return _Kind(
+            thin(networks, members=settings.members, rate=settings.dropout, seed=settings.seed),
+            {'rate': settings.dropout, 'seed': settings.seed})
+    if settings.kind == 'laplace':
+        targets = normalised_targets(networks, dataset, settings.horizon)
+        rows = dataset.rows(dataset.all_but(trained.held_out))
+        posterior = fit_posterior(networks, dataset.observations[rows], targets.values[rows])
+        return _Kind(
+            LaplaceMembers(networks, posterior, members=settings.members, seed=settings.seed),
+            {'seed': settings.seed},
+            {POSTERIOR: {'basis': posterior.basis, 'variance': posterior.variance}})
+    return _Kind(networks.stacked(), {
+        'shared': shared_layers(settings), 'priors': settings.prior_scale > 0})
+
+
+def _fit_novelty(members: Members, dataset: Dataset, kept: list[int], held_rows: Tensor,
+                 settings: TrainingSettings) -> CalibratedNovelty:
+    rows = dataset.rows(kept)
+    tasks = sorted({episode.task for episode in dataset.episodes})
+    task_of = torch.tensor([tasks.index(episode.task) for episode in dataset.episodes])
+    return CalibratedNovelty.fit(
+        settings.novelty, members.embed(dataset.observations[rows]),
+        task_of[dataset.episode_of[rows]], members.embed(dataset.observations[held_rows]),
+        settings)

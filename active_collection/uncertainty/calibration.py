@@ -10,9 +10,9 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from active_collection.uncertainty.ensemble import Prediction
+from active_collection.uncertainty.fitting import negative_log_likelihood
 from active_collection.uncertainty.measures import aleatoric_variance
 from active_collection.uncertainty.measures import epistemic_variance
-from active_collection.uncertainty.training import negative_log_likelihood
 
 #: Quantile levels at which predicted and observed shares are compared.
 LEVELS = tuple(level / 20 for level in range(1, 20))
@@ -60,16 +60,19 @@ def calibrate(prediction: Prediction, target: Tensor, *, scale: Tensor) -> Calib
     """
     Compare predictions with the actions that were taken.
 
-    :param prediction: of all members, in action units
+    :param prediction: of all members, in action units; of a chunk its first step counts, whose
+        action every observation has
     :param target: actions, shape (B, A), in action units
     :param scale: half of each dimension's range, shape (A,), in action units
     """
-    means = prediction.mean / scale
+    means = prediction.mean[:, :, 0] / scale
     mean, target = means.mean(0), target / scale
-    epistemic = epistemic_variance(means)
+    epistemic = (epistemic_variance(means) if prediction.epistemic is None
+                 else prediction.epistemic[:, 0] / scale ** 2)
     variance = epistemic
     if prediction.variance is not None:
-        variance = epistemic + aleatoric_variance(prediction.variance / scale ** 2)
+        variance = epistemic + aleatoric_variance(
+            prediction.variance[:, :, 0] / scale ** 2)
     variance = variance.clamp(min=1e-12)
     squared_error = (target - mean) ** 2
     rank = spearmanr(epistemic.mean(1).numpy(), squared_error.mean(1).numpy()).statistic

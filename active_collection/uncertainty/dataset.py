@@ -69,6 +69,26 @@ class Dataset:
             standardised=torch.tensor(standardised),
             action_low=torch.tensor(spec.action.low), action_high=torch.tensor(spec.action.high))
 
+    def chunks(self, horizon: int) -> tuple[Tensor, Tensor]:
+        """
+        Return the next actions of each observation, its own first.
+
+        Beyond an episode's last action that one is repeated and not valid, as in ACT (Zhao et al.
+        2023, "Learning fine-grained bimanual manipulation with low-cost hardware").
+
+        :param horizon: actions a chunk H
+        :returns: actions, shape (N, H, A), in action units, and whether each is one of the
+            episode, shape (N, H), bool
+        """
+        ends = torch.searchsorted(self.episode_of, self.episode_of, right=True)
+        places = torch.arange(len(self.actions))[:, None] + torch.arange(horizon)
+        return (self.actions[torch.minimum(places, ends[:, None] - 1)], places < ends[:, None])
+
+    def all_but(self, episodes: Sequence[int]) -> list[int]:
+        """Return the indices of all other episodes, in order."""
+        left_out = set(episodes)
+        return [e for e in range(len(self.episodes)) if e not in left_out]
+
     def rows(self, episodes: Sequence[int]) -> Tensor:
         """Return the rows of episodes, by their indices; those of one given twice twice."""
         return torch.cat([torch.nonzero(self.episode_of == e).squeeze(1) for e in episodes])

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from safetensors.torch import save
 
 from active_collection.bags.alignment import Observation
 from active_collection.bags.alignment import ObservationAligner
+from active_collection.bags.encoders import ImageEncoder
 from active_collection.bags.episodes import find_episodes
 from active_collection.bags.episodes import read_record
 from active_collection.bags.fields import Vector
@@ -34,7 +36,7 @@ from active_collection.uncertainty.dataset import Dataset
 from active_collection.uncertainty.dataset import DecodedEpisode
 
 #: Raised with each change of what decoding makes of the same messages.
-VERSION = 1
+VERSION = 2
 
 #: Called after each episode with (episodes done, episodes in all).
 Progress = Callable[[int, int], None]
@@ -76,16 +78,19 @@ def namespace_of(bag: Bag) -> str:
     return robot if below else ''
 
 
-def decode_episode(path: Path, spec: ObservationSpec) -> tuple[DecodedEpisode, dict[str, int]]:
+def decode_episode(path: Path, spec: ObservationSpec,
+                   encoders: Mapping[str, ImageEncoder] | None = None,
+                   ) -> tuple[DecodedEpisode, dict[str, int]]:
     """
     Pair each observation of an episode with the first action at or after it, within tolerance.
 
     :param path: its bag
+    :param encoders: item name to its image encoder
     :returns: the episode and its item name to number of values
     :raises ActiveCollectionError: where the bag cannot be read, a topic, field or label is not as
         specified, or not one observation has its action
     """
-    aligner = ObservationAligner(spec)
+    aligner = ObservationAligner(spec, encoders=encoders)
     with open_bag(path) as bag:
         record = bag.episode
         namespace = namespace_of(bag)
@@ -109,12 +114,16 @@ def decode_episode(path: Path, spec: ObservationSpec) -> tuple[DecodedEpisode, d
 
 
 def read_demonstrations(data: Path, spec: ObservationSpec, *, cache: Path,
+                        encoders: Mapping[str, ImageEncoder] | None = None,
                         progress: Progress | None = None) -> Decoded:
     """
     Decode every episode that a policy may imitate: successes that no policy acted out.
 
     :param data: the data directory that holds episodes/
-    :param cache: directory that keeps decoded episodes, so that each is decoded once
+    :param spec: with the fingerprints of its encoders' files
+    :param cache: directory that keeps decoded episodes, with the features of their pictures, so
+        that each is decoded and encoded once
+    :param encoders: item name to its image encoder
     :raises UncertaintyError: where no episode is left
     """
     problems: list[str] = []
@@ -132,7 +141,7 @@ def read_demonstrations(data: Path, spec: ObservationSpec, *, cache: Path,
     kept = cache / _key(spec)
     for done, path in enumerate(paths):
         try:
-            episode, found = _cached(path, spec, kept)
+            episode, found = _cached(path, spec, kept, encoders)
             if sizes and found != sizes:
                 raise UncertaintyError(path, found=f'items of sizes {found}',
                                        expected=f'{sizes}, as the episodes before it')
@@ -168,8 +177,8 @@ def _key(spec: ObservationSpec) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _cached(path: Path, spec: ObservationSpec,
-            cache: Path) -> tuple[DecodedEpisode, dict[str, int]]:
+def _cached(path: Path, spec: ObservationSpec, cache: Path,
+            encoders: Mapping[str, ImageEncoder] | None) -> tuple[DecodedEpisode, dict[str, int]]:
     """Decode an episode, or take what an earlier call made of the same bag."""
     size = sum(file.stat().st_size for file in path.iterdir() if file.suffix != '.yaml')
     file = cache / f'{path.name}.{size}.safetensors'
@@ -183,7 +192,7 @@ def _cached(path: Path, spec: ObservationSpec,
                 return episode, parse_json(about['sizes'])
         except (SafetensorError, OSError, KeyError, ValueError):
             file.unlink(missing_ok=True)
-    episode, sizes = decode_episode(path, spec)
+    episode, sizes = decode_episode(path, spec, encoders)
     about = {'episode_id': episode.episode_id, 'task': episode.task, 'sizes': json.dumps(sizes)}
     try:
         cache.mkdir(parents=True, exist_ok=True)

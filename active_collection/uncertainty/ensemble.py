@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
+from typing import Literal
 from typing import Protocol
 
 from pydantic import Field
@@ -16,15 +17,22 @@ from active_collection.config import Model
 
 FORMAT = 1
 
+#: What `epistemic` can be computed with; see `assessment`.
+Measure = Literal[
+    'variance', 'mutual_information', 'energy_distance', 'mmd', 'vote_entropy', 'variation_ratio',
+    'consensus_kl']
+
 
 class EnsembleDescription(Model):
     """
     What stands in an ensemble's description.json, beside its weights.
 
-    `source`: name of the loader that understands `network` (see `ensemble_files`). `sizes`: item
-    name to number of values, in the specification's order. `reference_epistemic`: quantiles, at
-    equal steps from 0 to 1, of the normalised epistemic uncertainty on held-out episodes: where a
-    threshold starts from. `training`: what it was trained on and how well, for people.
+    `source`: name of the loader that understands `network` (see `ensemble_files`). `horizon`:
+    steps of the action chunk that a member predicts; 1: the next action. `measure`: what
+    `epistemic` is computed with. `sizes`: item name to number of values, in the specification's
+    order. `reference_epistemic`: quantiles, at equal steps from 0 to 1, of the epistemic
+    uncertainty on held-out episodes: where a threshold starts from. `training`: what it was
+    trained on and how well, for people.
     """
 
     format: int = FORMAT
@@ -32,6 +40,8 @@ class EnsembleDescription(Model):
     created: str
     source: str = 'mlp'
     members: int = Field(ge=1, le=10_000)
+    horizon: int = Field(default=1, ge=1, le=10_000)
+    measure: Measure = 'variance'
     observation: ObservationSpec
     sizes: dict[str, Annotated[int, Field(ge=1, le=10**8)]]
     network: dict[str, JsonValue] = {}
@@ -53,15 +63,24 @@ class EnsembleDescription(Model):
 @dataclass(frozen=True)
 class Prediction:
     """
-    What every member says of a batch of observations.
+    What every member says of a batch of observations: action chunks of H steps, 1 without chunks.
 
-    :param mean: each member's mean action, shape (M, B, A), in action units
-    :param variance: each member's predicted variance, shape (M, B, A), in squared action units;
-        None where the members have no variance heads
+    :param mean: each member's mean action, shape (M, B, H, A), in action units
+    :param variance: each member's predicted variance, likewise, in squared action units; None
+        where the members have no variance heads
+    :param epistemic: variance of the mean action in closed form, shape (B, H, A), in squared
+        action units, where a posterior gives it; None: the variance over members
+    :param samples: each member's S samples, shape (M, S, B, H, A), in action units, where it only
+        gives samples (diffusion, flow matching); `mean` and `variance` are theirs
+    :param probabilities: of K classes, shape (M, B, H, A, K), where the heads are categorical;
+        `mean` and `variance` are those of the classes' values
     """
 
     mean: Tensor
-    variance: Tensor | None
+    variance: Tensor | None = None
+    epistemic: Tensor | None = None
+    samples: Tensor | None = None
+    probabilities: Tensor | None = None
 
 
 class Members(Protocol):

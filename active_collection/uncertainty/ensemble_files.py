@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import math
 import secrets
+import shutil
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,11 +15,12 @@ from typing import Any
 from typing import Protocol
 
 import torch
-from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor
 
-from active_collection.config import Model
+from active_collection.bags.alignment import ObservationAligner
+from active_collection.bags.encoders import ImageEncoder
+from active_collection.bags.encoders import load_encoders
 from active_collection.config import validate
 from active_collection.errors import UncertaintyError
 from active_collection.files import read_json
@@ -25,14 +28,20 @@ from active_collection.files import whole_directory
 from active_collection.names import check_name
 from active_collection.names import is_safe_name
 from active_collection.registry import Registry
+from active_collection.uncertainty.assessment import Assessor
 from active_collection.uncertainty.ensemble import FORMAT
 from active_collection.uncertainty.ensemble import EnsembleDescription
 from active_collection.uncertainty.ensemble import Members
-from active_collection.uncertainty.novelty import KnnNovelty
-from active_collection.uncertainty.tensor_files import read_tensors
+from active_collection.uncertainty.novelty import NOVELTIES
+from active_collection.uncertainty.novelty import CalibratedNovelty
+from active_collection.uncertainty.tensor_files import read_any_tensors
 
 DESCRIPTION = 'description.json'
 NOVELTY = 'novelty.safetensors'
+CALIBRATION = 'calibration'
+
+#: TorchScript optimises a program while it runs the first few times.
+WARM_UP = 4
 
 
 class Source(Protocol):
@@ -48,16 +57,10 @@ class Source(Protocol):
 
 SOURCES: Registry[Source] = Registry('ensemble source', 'active_collection.ensemble_sources', {
     'mlp': 'active_collection.uncertainty.mlp:MlpSource',
+    'mc_dropout': 'active_collection.uncertainty.dropout:DropoutSource',
+    'laplace': 'active_collection.uncertainty.laplace:LaplaceSource',
     'programs': 'active_collection.uncertainty.programs:ProgramSource',
 })
-
-
-class KnnDescription(Model):
-    """The `novelty` of a description."""
-
-    kind: str = Field(pattern='^knn$')
-    neighbours: int = Field(ge=1)
-    scale: float = Field(gt=0)
 
 
 @dataclass(frozen=True)
@@ -65,22 +68,37 @@ class Ensemble:
     """
     An ensemble as it was read.
 
-    :param novelty: reference for `novelty_of`; None where it carries none
+    :param novelty: distance from the training data; None where it carries none
+    :param encoders: item name to its image encoder, for the items of its specification that are
+        images
     """
 
     description: EnsembleDescription
     members: Members
-    novelty: KnnNovelty | None
+    novelty: CalibratedNovelty | None
+    encoders: Mapping[str, ImageEncoder]
 
-    def novelty_of(self, observations: Tensor) -> float:
+    def novelty_of(self, observations: Tensor) -> tuple[float, float]:
         """
-        Return the novelty of one observation; NaN without a reference.
+        Return the novelty of one observation and its conformal p-value; NaN without a reference.
 
         :param observations: shape (1, D), float32
         """
         if self.novelty is None:
-            return math.nan
-        return float(self.novelty.of(self.members.embed(observations))[0])
+            return math.nan, math.nan
+        novelty, p_value = self.novelty.with_p_value(self.members.embed(observations))
+        return novelty.item(), p_value.item()
+
+    def aligner(self) -> ObservationAligner:
+        """Return what makes its observations of messages, with nothing received so far."""
+        return ObservationAligner(self.description.observation, sizes=self.description.sizes,
+                                  encoders=self.encoders)
+
+    def warm_up(self) -> None:
+        """Predict a few times, so that what is only slow at first is not slow on a robot."""
+        for _ in range(WARM_UP):
+            self.members.predict(torch.zeros(1, self.description.inputs))
+            self.novelty_of(torch.zeros(1, self.description.inputs))
 
 
 def new_id(now: datetime) -> str:
@@ -89,24 +107,32 @@ def new_id(now: datetime) -> str:
 
 
 def save(directory: Path, description: EnsembleDescription, tensors: Mapping[str, Tensor], *,
-         weights: str, novelty: KnnNovelty | None = None) -> Path:
+         weights: str, novelty: CalibratedNovelty | None = None,
+         more: Mapping[str, Mapping[str, Tensor]] | None = None,
+         files: Sequence[Path] = ()) -> Path:
     """
     Write an ensemble; a reader sees all of it or nothing.
 
     :param directory: the directory of ensembles
     :param tensors: the members' parameters by name
     :param weights: name of the file that takes them
+    :param more: further files of tensors, by name
+    :param files: copied into it under their own names: image encoders
     :returns: the ensemble's own directory
     :raises UncertaintyError: where it cannot be written
     """
     path = directory / check_name(description.ensemble_id, 'ensemble_id')
+    contents = {weights: tensors, **(more or {})}
+    if novelty is not None:
+        contents[NOVELTY] = {**novelty.distance.tensors(), CALIBRATION: novelty.calibration}
     try:
         with whole_directory(path) as partial:
             (partial / DESCRIPTION).write_text(description.model_dump_json(indent=1) + '\n')
-            save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()},
-                      partial / weights)
-            if novelty is not None:
-                save_file({'reference': novelty.reference.cpu()}, partial / NOVELTY)
+            for name, named in contents.items():
+                save_file({k: v.detach().cpu().contiguous() for k, v in named.items()},
+                          partial / name)
+            for file in files:
+                shutil.copyfile(file, partial / file.name)
     except OSError as error:
         raise UncertaintyError(path, found=str(error),
                                expected='a directory that can be written') from error
@@ -123,27 +149,53 @@ def load(path: Path) -> Ensemble:
     description = read_description(path)
     members = SOURCES.get(description.source)().load(path, description)
     _try_out(path, description, members)
-    novelty = None
-    if description.novelty:
-        knn = validate(description.novelty, KnnDescription, where=f'{path / DESCRIPTION}: novelty')
-        tensors = read_tensors(path / NOVELTY, {'reference': (None, None)})
-        novelty = KnnNovelty(tensors['reference'], knn.scale, knn.neighbours)
-    return Ensemble(description, members, novelty)
+    novelty = _read_novelty(path, description) if description.novelty else None
+    encoders = load_encoders(description.observation, path)
+    ensemble = Ensemble(description, members, novelty, encoders)
+    try:
+        ensemble.novelty_of(torch.zeros(1, description.inputs))
+    except RuntimeError as error:  # torch's own, of shapes that do not fit
+        raise UncertaintyError(path / NOVELTY, found=error,
+                               expected='a reference in the space of the embeddings') from error
+    return ensemble
+
+
+def _read_novelty(path: Path, description: EnsembleDescription) -> CalibratedNovelty:
+    where = f'{path / DESCRIPTION}: novelty'
+    options = dict(description.novelty)
+    kind = options.pop('kind', '')
+    tensors = read_any_tensors(path / NOVELTY)
+    calibration = tensors.pop(CALIBRATION, None)
+    if calibration is None or calibration.dim() != 1 or not len(calibration):
+        raise UncertaintyError(f'{path / NOVELTY}: {CALIBRATION}', found='no such tensor'
+                               if calibration is None else f'shape {tuple(calibration.shape)}',
+                               expected='distances of held-out observations, shape (n)')
+    distance = NOVELTIES.get(str(kind)).load(tensors, options, where=where)
+    return CalibratedNovelty(distance, calibration)
 
 
 def _try_out(path: Path, description: EnsembleDescription, members: Members) -> None:
     """Refuse members that do not predict what they are described to, before they are needed."""
     prediction = members.predict(torch.zeros(1, description.inputs))
-    expected = (description.members, 1, description.actions)
-    for name, found in (('mean', prediction.mean), ('variance', prediction.variance)):
+    expected = (description.members, 1, description.horizon, description.actions)
+    for name, found, shape in (
+            ('mean', prediction.mean, expected), ('variance', prediction.variance, expected),
+            ('epistemic variance', prediction.epistemic, expected[1:])):
         if found is None:
             continue
-        if tuple(found.shape) != expected:
+        if tuple(found.shape) != shape:
             raise UncertaintyError(f'{path}: predicted {name}',
-                                   found=f'shape {tuple(found.shape)}', expected=expected)
+                                   found=f'shape {tuple(found.shape)}', expected=shape)
         if not bool(torch.isfinite(found).all()):
             raise UncertaintyError(f'{path}: predicted {name}', found='NaN or infinite values',
                                    expected='finite numbers for an observation of zeros')
+    action = description.observation.action
+    assessor = Assessor(description.measure, torch.tensor(action.low), torch.tensor(action.high))
+    try:
+        assessor.assess(prediction)
+    except UncertaintyError as error:
+        raise UncertaintyError(f'{path / DESCRIPTION}: {error.where}', found=error.found,
+                               expected=error.expected) from error
 
 
 def read_description(path: Path) -> EnsembleDescription:

@@ -48,13 +48,14 @@ class Health:
         self._problem = problem
 
     def report(self, *, ensemble_id: str, loading_problem: str, missing_topics: Sequence[str],
-               dropped: int, dropped_problem: str) -> Report:
+               silent_topics: Sequence[str], dropped: int, dropped_problem: str) -> Report:
         """
         Say how things stand and count anew.
 
         :param ensemble_id: the ensemble in use; empty without one
         :param loading_problem: why a newer ensemble was refused; empty if none was
         :param missing_topics: topics that the ensemble asks for and nobody publishes
+        :param silent_topics: others of which nothing has come for a while
         :param dropped: observations dropped since the start
         :param dropped_problem: why the newest of them was
         """
@@ -66,10 +67,14 @@ class Health:
             problems.append(f'refused: {loading_problem}')
         if missing_topics:
             problems.append(f'not published: {", ".join(missing_topics)}')
+        if silent_topics:
+            problems.append(f'nothing received of: {", ".join(silent_topics)}')
         if newly_dropped:
             problems.append(f'{newly_dropped} observations dropped, last: {dropped_problem}')
         if self._problem:
             problems.append(self._problem)
+        if ensemble_id and problems:
+            problems.insert(0, f'scoring with {ensemble_id}')
         latest = sorted(self._latencies)
         values = (
             ('ensemble_id', ensemble_id),

@@ -3,13 +3,14 @@
 """
 Uncertainty of Gaussian heads, and its normalisation by the action's range.
 
-Shapes: M members, B observations, A action dimensions. Every function is defined for any floating
-dtype and keeps it.
+Shapes: M members, B observations, A action dimensions, and in action chunks H steps before them.
+Every function is defined for any floating dtype and keeps it.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -21,8 +22,8 @@ def epistemic_variance(mean: Tensor) -> Tensor:
     Lakshminarayanan et al. 2017, "Simple and scalable predictive uncertainty estimation using deep
     ensembles", section 2.4.
 
-    :param mean: each member's mean action, shape (M, B, A), in action units
-    :returns: shape (B, A), in squared action units; 0 for a single member
+    :param mean: each member's mean action, shape (M, ..., A), in action units
+    :returns: shape (..., A), in squared action units; 0 for a single member
     """
     return mean.var(dim=0, correction=0)
 
@@ -31,8 +32,8 @@ def aleatoric_variance(variance: Tensor) -> Tensor:
     """
     Return the noise that members agree on, E_m[sigma_m^2].
 
-    :param variance: each member's predicted variance, shape (M, B, A), in squared action units
-    :returns: shape (B, A), in squared action units
+    :param variance: each member's predicted variance, shape (M, ..., A), in squared action units
+    :returns: shape (..., A), in squared action units
     """
     return variance.mean(dim=0)
 
@@ -46,6 +47,18 @@ def epistemic_covariance(mean: Tensor) -> Tensor:
     """
     deviation = mean - mean.mean(dim=0)
     return deviation.permute(1, 2, 0) @ deviation.permute(1, 0, 2) / mean.shape[0]
+
+
+def mixture_covariance(mean: Tensor, variance: Tensor) -> Tensor:
+    """
+    Return the covariance of the members' uniform mixture, Cov_m[mu_m] + E_m[diag(sigma_m^2)].
+
+    The law of total covariance, for heads whose dimensions are independent given the member.
+
+    :param mean: shape (M, B, A), in action units; `variance` likewise, in squared action units
+    :returns: shape (B, A, A), in squared action units
+    """
+    return epistemic_covariance(mean) + torch.diag_embed(aleatoric_variance(variance))
 
 
 def largest_variance(low: Tensor, high: Tensor) -> Tensor:
@@ -76,16 +89,6 @@ def normalised(variance: Tensor, largest: Tensor) -> Tensor:
     return (variance / largest).clamp(max=1.0)
 
 
-def overall(normalised_variance: Tensor) -> Tensor:
-    """
-    Return one number an observation: the mean over action dimensions.
-
-    :param normalised_variance: shape (..., A), dimensionless in 0 to 1
-    :returns: shape (...), dimensionless in 0 to 1
-    """
-    return normalised_variance.mean(dim=-1)
-
-
 @dataclass(frozen=True)
 class Decomposition:
     """
@@ -93,12 +96,17 @@ class Decomposition:
 
     :param epistemic: disagreement, shape (B,), dimensionless in 0 to 1
     :param aleatoric: noise members agree on, shape (B,), 0 to 1; None without variance heads
-    :param epistemic_per_dimension: shape (B, A), 0 to 1
+    :param per_dimension: epistemic, mean over the chunk's steps, shape (B, A), 0 to 1
+    :param per_step: epistemic, mean over dimensions, shape (B, H), 0 to 1
+    :param member_shares: each member's normalised squared distance from the mean action, over M,
+        shape (B, M); they sum to the variance over members
     """
 
     epistemic: Tensor
     aleatoric: Tensor | None
-    epistemic_per_dimension: Tensor
+    per_dimension: Tensor
+    per_step: Tensor
+    member_shares: Tensor
 
     @property
     def total(self) -> Tensor:
@@ -106,16 +114,21 @@ class Decomposition:
         return self.epistemic if self.aleatoric is None else self.epistemic + self.aleatoric
 
 
-def decompose(mean: Tensor, variance: Tensor | None, *, largest: Tensor) -> Decomposition:
+def decompose(mean: Tensor, variance: Tensor | None, *, largest: Tensor,
+              epistemic: Tensor | None = None) -> Decomposition:
     """
     Split the variance of the members' uniform mixture: total = Var_m[mu_m] + E_m[sigma_m^2].
 
-    :param mean: each member's mean action, shape (M, B, A), in action units
-    :param variance: each member's variance, shape (M, B, A), in squared units; None without heads
+    :param mean: each member's mean action, shape (M, B, H, A), in action units
+    :param variance: each member's variance, likewise, in squared units; None without heads
     :param largest: as `largest_variance` returns it, shape (A,)
+    :param epistemic: what stands for Var_m[mu_m], shape (B, H, A), where it is known otherwise
     """
-    per_dimension = normalised(epistemic_variance(mean), largest)
+    shares = ((mean - mean.mean(0)) ** 2 / largest).mean((2, 3)) / len(mean)
+    between = normalised(epistemic_variance(mean) if epistemic is None else epistemic, largest)
     aleatoric = None
     if variance is not None:
-        aleatoric = overall(normalised(aleatoric_variance(variance), largest))
-    return Decomposition(overall(per_dimension), aleatoric, per_dimension)
+        aleatoric = normalised(aleatoric_variance(variance), largest).mean((1, 2))
+    return Decomposition(epistemic=between.mean((1, 2)), aleatoric=aleatoric,
+                         per_dimension=between.mean(1), per_step=between.mean(2),
+                         member_shares=shares.T)

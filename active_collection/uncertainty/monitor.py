@@ -13,9 +13,8 @@ import torch
 from active_collection.bags.fields import Vector
 from active_collection.episode import UncertaintySummary
 from active_collection.errors import UncertaintyError
+from active_collection.uncertainty.assessment import Assessor
 from active_collection.uncertainty.ensemble_files import Ensemble
-from active_collection.uncertainty.measures import decompose
-from active_collection.uncertainty.measures import largest_variance
 from active_collection.uncertainty.settings import ThresholdSettings
 from active_collection.uncertainty.summary import EpisodeSummary
 from active_collection.uncertainty.threshold import AdaptiveThreshold
@@ -27,29 +26,47 @@ class Estimate:
     What the ensemble says of one observation; see UncertaintyEstimate.msg.
 
     :param stamp_ns: stamp of the observation (ns)
-    :param epistemic: normalised disagreement, 0 to 1; `aleatoric` likewise, NaN without heads
-    :param total: their sum
+    :param measure: what `epistemic` was computed with
+    :param epistemic: disagreement of the members
+    :param aleatoric: normalised variance that they agree on, 0 to 1; NaN without heads
+    :param total: normalised variance of the members' mixture
     :param novelty: distance to the training data; NaN without a reference
-    :param epistemic_per_dimension: shape (A,), 0 to 1
-    :param action_mean: the ensemble's mean action within the action's range, shape (A,), in action
-        units
-    :param threshold: on `epistemic`; NaN until calibrated
-    :param high: epistemic is above the threshold, with hysteresis
+    :param novelty_p_value: conformal p-value of `novelty`; NaN without a calibration set
+    :param epistemic_per_dimension: normalised variance over members, mean over the chunk, shape
+        (A,), 0 to 1
+    :param epistemic_per_step: likewise of each step of the chunk, shape (H,)
+    :param member_disagreement: share of each member in the variance over members, shape (M,)
+    :param action_chunk: the ensemble's mean actions within the action's range, shape (H, A), in
+        action units
+    :param threshold: on the value that raises the flag; NaN until calibrated
+    :param value: that value: epistemic or novelty
+    :param high: it is above the threshold, with hysteresis
     :param episode: summary of the open episode up to and with this step; without steps where none
         is open
     """
 
     stamp_ns: int
     ensemble_id: str
+    measure: str
     epistemic: float
     aleatoric: float
     total: float
     novelty: float
+    novelty_p_value: float
     epistemic_per_dimension: Vector
-    action_mean: Vector
+    epistemic_per_step: Vector
+    member_disagreement: Vector
+    action_chunk: Vector
     threshold: float
+    value: float
     high: bool
     episode: UncertaintySummary
+
+    @property
+    def action_mean(self) -> Vector:
+        """Return the next action, shape (A,): the first of the chunk."""
+        first: Vector = self.action_chunk[0]
+        return first
 
 
 class UncertaintyMonitor:
@@ -72,7 +89,7 @@ class UncertaintyMonitor:
 
     @property
     def recent(self) -> tuple[float, ...]:
-        """Return the epistemic values that the threshold rests on, oldest first."""
+        """Return the values that the threshold rests on, oldest first."""
         return self._threshold.recent
 
     def use(self, ensemble: Ensemble, recent: Sequence[float] = ()) -> None:
@@ -85,12 +102,12 @@ class UncertaintyMonitor:
             starts from the ensemble's own held-out episodes
         """
         self._ensemble = ensemble
-        action = ensemble.description.observation.action
+        description = ensemble.description
+        action = description.observation.action
         self._low, self._high = np.array(action.low), np.array(action.high)
-        self._largest = largest_variance(
-            torch.tensor(action.low), torch.tensor(action.high))
-        self._threshold = AdaptiveThreshold(
-            self._settings, recent or ensemble.description.reference_epistemic)
+        self._assessor = Assessor(
+            description.measure, torch.tensor(action.low), torch.tensor(action.high))
+        self._threshold = AdaptiveThreshold(self._settings, recent or self._usual())
         self._begin_summary()
 
     def start_episode(self, episode_id: str) -> None:
@@ -121,25 +138,37 @@ class UncertaintyMonitor:
             raise UncertaintyError('observation', found='NaN or infinite', expected='numbers')
         batch = torch.from_numpy(values.astype(np.float32)).unsqueeze(0)
         prediction = self._ensemble.members.predict(batch)
-        split = decompose(prediction.mean, prediction.variance, largest=self._largest)
-        epistemic = split.epistemic.item()
+        assessment = self._assessor.assess(prediction)
+        split, epistemic = assessment.split, assessment.epistemic.item()
         if not math.isfinite(epistemic):
             raise UncertaintyError(f'ensemble {self._ensemble_id}', found=f'predicts {epistemic}',
                                    expected='finite actions')
         aleatoric = math.nan if split.aleatoric is None else split.aleatoric.item()
-        novelty = self._ensemble.novelty_of(batch)
+        novelty, p_value = self._ensemble.novelty_of(batch)
+        value = epistemic if self._settings.measure == 'epistemic' else novelty
         threshold = self._threshold.value
-        high = self._threshold.flag(epistemic)
+        high = math.isfinite(value) and self._threshold.flag(value)
         if self._episode_id:
             self._summary.add(epistemic=epistemic, aleatoric=aleatoric, novelty=novelty,
-                              above=epistemic > threshold)
+                              above=value > threshold)
         return Estimate(
-            stamp_ns=stamp_ns, ensemble_id=self._ensemble_id, epistemic=epistemic,
+            stamp_ns=stamp_ns, ensemble_id=self._ensemble_id,
+            measure=self._ensemble.description.measure, epistemic=epistemic,
             aleatoric=aleatoric, total=split.total.item(), novelty=novelty,
-            epistemic_per_dimension=split.epistemic_per_dimension[0].double().numpy(),
-            action_mean=np.clip(
+            novelty_p_value=p_value,
+            epistemic_per_dimension=split.per_dimension[0].double().numpy(),
+            epistemic_per_step=split.per_step[0].double().numpy(),
+            member_disagreement=split.member_shares[0].double().numpy(),
+            action_chunk=np.clip(
                 prediction.mean.mean(0)[0].double().numpy(), self._low, self._high),
-            threshold=threshold, high=high, episode=self._summary.result())
+            threshold=threshold, value=value, high=high, episode=self._summary.result())
+
+    def _usual(self) -> Sequence[float]:
+        """Return values on held-out episodes, which the threshold starts from."""
+        if self._settings.measure == 'epistemic':
+            return self._ensemble.description.reference_epistemic
+        novelty = self._ensemble.novelty
+        return () if novelty is None else tuple(novelty.usual.tolist())
 
     @property
     def _ensemble_id(self) -> str:

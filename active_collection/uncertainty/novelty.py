@@ -1,12 +1,69 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How far an observation is from the training data."""
+"""How far an observation is from the training data, by one of several distances."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
+from pydantic import Field
+from pydantic import JsonValue
 from torch import Tensor
+
+from active_collection.config import Model
+from active_collection.config import validate
+from active_collection.errors import UncertaintyError
+from active_collection.registry import Registry
+from active_collection.uncertainty.conformal import ConformalScores
+from active_collection.uncertainty.mahalanobis import Gaussian
+from active_collection.uncertainty.mahalanobis import RelativeMahalanobis
+from active_collection.uncertainty.settings import TrainingSettings
+
+
+class Novelty(Protocol):
+    """A distance from the training data, fitted to it; `kind` in a description names it."""
+
+    @classmethod
+    def fit(cls, training: Tensor, group_of: Tensor, settings: TrainingSettings) -> Novelty:
+        """
+        Fit it.
+
+        :param training: embeddings of the training data, shape (N, E)
+        :param group_of: task of each, shape (N,), integer
+        """
+
+    @classmethod
+    def load(cls, tensors: Mapping[str, Tensor], options: Mapping[str, JsonValue], *,
+             where: str) -> Novelty:
+        """
+        Make it again of what `tensors` and `options` gave.
+
+        :param where: what they come from, for messages
+        :raises ActiveCollectionError: where one is missing or of a wrong shape
+        """
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what it has learnt, by name."""
+
+    def options(self) -> dict[str, JsonValue]:
+        """Return its settings, for the description."""
+
+    def distance(self, embeddings: Tensor) -> Tensor:
+        """
+        Return how far observations are from the training data; high is strange.
+
+        :param embeddings: shape (B, E)
+        :returns: shape (B,), in a unit of its own
+        """
+
+
+NOVELTIES: Registry[Novelty] = Registry('novelty', 'active_collection.novelties', {
+    'knn': 'active_collection.uncertainty.novelty:KnnNovelty',
+    'mahalanobis': 'active_collection.uncertainty.novelty:MahalanobisNovelty',
+    'relative_mahalanobis': 'active_collection.uncertainty.novelty:RelativeMahalanobisNovelty',
+})
 
 
 def knn_distance(points: Tensor, reference: Tensor, neighbours: int) -> Tensor:
@@ -26,32 +83,157 @@ def knn_distance(points: Tensor, reference: Tensor, neighbours: int) -> Tensor:
     return distances.topk(min(neighbours, len(reference)), dim=1, largest=False).values.mean(1)
 
 
+class KnnOptions(Model):
+    """The `novelty` of a description, beside `kind` and `scale`."""
+
+    neighbours: int = Field(ge=1)
+
+
 @dataclass(frozen=True)
 class KnnNovelty:
     """
-    Distance to the training data over that of a typical new observation of the same kind.
+    Mean distance to the nearest training observations, `knn_distance`.
 
     :param reference: embeddings of training observations, shape (R, E)
-    :param scale: median `knn_distance` of the held-out episodes' observations; positive
     """
 
     reference: Tensor
-    scale: float
     neighbours: int
 
     @classmethod
-    def fit(cls, training: Tensor, held_out: Tensor, *, neighbours: int, largest: int,
-            generator: torch.Generator) -> KnnNovelty:
-        """
-        Keep a reference and scale it by held-out episodes.
+    def fit(cls, training: Tensor, group_of: Tensor, settings: TrainingSettings) -> KnnNovelty:
+        """Keep a random subset of the training data where they are more than the settings say."""
+        del group_of
+        return cls(subset(training, settings.novelty_reference, settings.seed),
+                   settings.novelty_neighbours)
 
-        :param training: embeddings, shape (N, E); a random subset is kept where N > `largest`
-        :param held_out: embeddings of episodes that are not in `training`, shape (H, E)
+    @classmethod
+    def load(cls, tensors: Mapping[str, Tensor], options: Mapping[str, JsonValue], *,
+             where: str) -> KnnNovelty:
+        """Make it again."""
+        return cls(_tensor(tensors, 'reference', 2, where),
+                   validate(options, KnnOptions, where=where).neighbours)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the reference."""
+        return {'reference': self.reference}
+
+    def options(self) -> dict[str, JsonValue]:
+        """Return k."""
+        return {'neighbours': self.neighbours}
+
+    def distance(self, embeddings: Tensor) -> Tensor:
+        """Return `knn_distance`, in the unit of the embedding."""
+        return knn_distance(embeddings, self.reference, self.neighbours)
+
+
+@dataclass(frozen=True)
+class MahalanobisNovelty:
+    """Root of the squared Mahalanobis distance to the Gaussian of all training data."""
+
+    gaussian: Gaussian
+
+    @classmethod
+    def fit(cls, training: Tensor, group_of: Tensor,
+            settings: TrainingSettings) -> MahalanobisNovelty:
+        """Fit the Gaussian in float64."""
+        del group_of, settings
+        return cls(_single(Gaussian.fit(training.double())))
+
+    @classmethod
+    def load(cls, tensors: Mapping[str, Tensor], options: Mapping[str, JsonValue], *,
+             where: str) -> MahalanobisNovelty:
+        """Make it again."""
+        validate(options, Model, where=where)
+        return cls(_gaussian(tensors, where))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return mean and factor of the Gaussian."""
+        return {'mean': self.gaussian.mean, 'factor': self.gaussian.factor}
+
+    def options(self) -> dict[str, JsonValue]:
+        """Return nothing."""
+        return {}
+
+    def distance(self, embeddings: Tensor) -> Tensor:
+        """Return the distance, in standard deviations."""
+        return self.gaussian.squared_distance(embeddings).sqrt()
+
+
+@dataclass(frozen=True)
+class RelativeMahalanobisNovelty:
+    """`RelativeMahalanobis` of the tasks against all training data."""
+
+    relative: RelativeMahalanobis
+
+    @classmethod
+    def fit(cls, training: Tensor, group_of: Tensor,
+            settings: TrainingSettings) -> RelativeMahalanobisNovelty:
+        """Fit the Gaussians in float64."""
+        del settings
+        fitted = RelativeMahalanobis.fit(training.double(), group_of)
+        return cls(RelativeMahalanobis(tuple(_single(g) for g in fitted.groups),
+                                       _single(fitted.background)))
+
+    @classmethod
+    def load(cls, tensors: Mapping[str, Tensor], options: Mapping[str, JsonValue], *,
+             where: str) -> RelativeMahalanobisNovelty:
+        """Make it again."""
+        validate(options, Model, where=where)
+        background = _gaussian(tensors, where)
+        means = _tensor(tensors, 'group_means', 2, where)
+        factor = _tensor(tensors, 'group_factor', 2, where)
+        for name, found, expected in (
+                ('group_means', means.shape[1:], background.mean.shape),
+                ('group_factor', factor.shape, background.factor.shape)):
+            if found != expected:
+                raise UncertaintyError(f'{where}: {name}', found=f'shape {tuple(found)}',
+                                       expected=f'{tuple(expected)}, as the background has')
+        return cls(RelativeMahalanobis(tuple(Gaussian(mean, factor) for mean in means),
+                                       background))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the means of the groups, their factor, and mean and factor of the background."""
+        return {'mean': self.relative.background.mean, 'factor': self.relative.background.factor,
+                'group_means': torch.stack([g.mean for g in self.relative.groups]),
+                'group_factor': self.relative.groups[0].factor}
+
+    def options(self) -> dict[str, JsonValue]:
+        """Return nothing."""
+        return {}
+
+    def distance(self, embeddings: Tensor) -> Tensor:
+        """Return `RelativeMahalanobis.distance`, dimensionless; may be negative."""
+        return self.relative.distance(embeddings)
+
+
+class CalibratedNovelty:
+    """
+    A distance together with those of usual observations that it was not fitted to.
+
+    :param calibration: distances of held-out observations, shape (C,), at least one
+    """
+
+    def __init__(self, distance: Novelty, calibration: Tensor) -> None:
+        self.distance = distance
+        self.calibration = calibration
+        self._scale = max(calibration.abs().median().item(), 1e-9)
+        self._scores = ConformalScores(calibration)
+
+    @classmethod
+    def fit(cls, kind: str, training: Tensor, group_of: Tensor, held_out: Tensor,
+            settings: TrainingSettings) -> CalibratedNovelty:
         """
-        chosen = torch.randperm(len(training), generator=generator)[:largest].sort().values
-        reference = training[chosen].contiguous()
-        typical = knn_distance(held_out, reference, neighbours).median().item()
-        return cls(reference, max(typical, 1e-9), neighbours)
+        Fit a distance to training data and calibrate it on episodes that are not among them.
+
+        :param training: embeddings, shape (N, E)
+        :param group_of: task of each, shape (N,), integer
+        :param held_out: embeddings of held-out episodes, shape (C, E); a random subset is kept
+            where they are more than the settings say
+        """
+        distance = NOVELTIES.get(kind).fit(training, group_of, settings)
+        return cls(distance, distance.distance(
+            subset(held_out, settings.novelty_reference, settings.seed)))
 
     @torch.inference_mode()
     def of(self, embeddings: Tensor) -> Tensor:
@@ -61,4 +243,48 @@ class KnnNovelty:
         :param embeddings: shape (B, E)
         :returns: shape (B,), dimensionless: 1 is as far as a typical held-out observation
         """
-        return knn_distance(embeddings, self.reference, self.neighbours) / self.scale
+        return self.distance.distance(embeddings) / self._scale
+
+    @torch.inference_mode()
+    def with_p_value(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
+        """
+        Return the novelty of embedded observations and its conformal p-value.
+
+        :param embeddings: shape (B, E)
+        :returns: each of shape (B,); see `of` and `ConformalScores.p_value`
+        """
+        distance = self.distance.distance(embeddings)
+        return distance / self._scale, self._scores.p_value(distance)
+
+    @property
+    def usual(self) -> Tensor:
+        """Return the novelty of the calibration set, shape (C,), ascending."""
+        return self.calibration.sort().values / self._scale
+
+
+def subset(rows: Tensor, largest: int, seed: int) -> Tensor:
+    """Return at most so many rows, drawn at random, in their order."""
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(rows), generator=generator)[:largest].sort().values
+    return rows[chosen].contiguous()
+
+
+def _tensor(tensors: Mapping[str, Tensor], name: str, dimensions: int, where: str) -> Tensor:
+    tensor = tensors.get(name)
+    if tensor is None or tensor.dim() != dimensions or not tensor.numel():
+        found = 'no such tensor' if tensor is None else f'shape {tuple(tensor.shape)}'
+        raise UncertaintyError(f'{where}: {name}', found=found,
+                               expected=f'a tensor of {dimensions} dimensions')
+    return tensor
+
+
+def _gaussian(tensors: Mapping[str, Tensor], where: str) -> Gaussian:
+    mean, factor = _tensor(tensors, 'mean', 1, where), _tensor(tensors, 'factor', 2, where)
+    if factor.shape != (len(mean), len(mean)):
+        raise UncertaintyError(f'{where}: factor', found=f'shape {tuple(factor.shape)}',
+                               expected=f'({len(mean)}, {len(mean)})')
+    return Gaussian(mean, factor)
+
+
+def _single(gaussian: Gaussian) -> Gaussian:
+    return Gaussian(gaussian.mean.float(), gaussian.factor.float())

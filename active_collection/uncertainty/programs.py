@@ -37,15 +37,24 @@ class ProgramNetwork(Model):
 
     `files`: the programs, '.pt2' (torch.export) or '.ts' (TorchScript), each one member, or one
     file with a head for each member. `inputs`: 'vector': one tensor (B, D); 'dictionary': item
-    name to tensor (B, size). `outputs`: what a program returns: 'mean': a tensor (B, A);
-    'mean_variance' or 'mean_log_variance': a pair of such. With heads, (heads, B, A) each. All in
-    action units.
+    name to tensor (B, size). `outputs`: what a program returns, in action units, where a chunk of
+    one step may lack its H: 'mean': (B, H, A); 'mean_variance' or 'mean_log_variance': a pair of
+    such; 'samples': (S, B, H, A), S at least 2; 'logits': (B, H, A, K) of K classes, whose values
+    are the middles of K equal parts of the action's range. With heads, the members come first:
+    (heads, B, H, A). `embedding`: a program of (B, D) to (B, E), the space in which novelty is a
+    distance; none: the observation as it is.
     """
 
     files: tuple[str, ...] = Field(min_length=1)
     inputs: Literal['vector', 'dictionary'] = 'vector'
-    outputs: Literal['mean', 'mean_variance', 'mean_log_variance'] = 'mean'
+    outputs: Literal['mean', 'mean_variance', 'mean_log_variance', 'samples', 'logits'] = 'mean'
     heads: bool = False
+    embedding: str = ''
+
+    @field_validator('embedding')
+    @classmethod
+    def _embedding_is_a_program(cls, name: str) -> str:
+        return cls._files_are_programs((name,))[0] if name else name
 
     @field_validator('files')
     @classmethod
@@ -57,20 +66,38 @@ class ProgramNetwork(Model):
 
 
 class ProgramMembers:
-    """Members that are called one after another; novelty is a distance of raw observations."""
+    """
+    Members that are called one after another.
 
-    def __init__(self, programs: Sequence[Program], network: ProgramNetwork,
-                 description: EnsembleDescription) -> None:
+    :param embedding: the program of `ProgramNetwork.embedding`, or None
+    """
+
+    def __init__(self, programs: Sequence[Program], embedding: Program | None,
+                 network: ProgramNetwork, description: EnsembleDescription) -> None:
         self._programs = programs
+        self._embedding = embedding
         self._network = network
         self._names = list(description.sizes)
         self._sizes = list(description.sizes.values())
-        self._actions = description.actions
         self._members = description.members
+        self._chunk = (description.horizon, description.actions)
+        action = description.observation.action
+        self._low, self._high = torch.tensor(action.low), torch.tensor(action.high)
 
+    @torch.inference_mode()
     def embed(self, observations: Tensor) -> Tensor:
-        """Return observations as they are, shape (B, D)."""
-        return observations
+        """
+        Return observations as they are, shape (B, D), or what the embedding makes of them.
+
+        :raises UncertaintyError: where the embedding fails or returns another thing
+        """
+        if self._embedding is None:
+            return observations
+        embedded = _called(self._embedding, observations, self._network.embedding)[0]
+        if embedded.dim() != 2 or len(embedded) != len(observations):
+            raise UncertaintyError(self._network.embedding, found=f'shape {tuple(embedded.shape)}',
+                                   expected=f'({len(observations)}, n)')
+        return embedded
 
     @torch.inference_mode()
     def predict(self, observations: Tensor) -> Prediction:
@@ -79,40 +106,69 @@ class ProgramMembers:
 
         :raises UncertaintyError: where a program fails, or returns another thing than described
         """
-        results = [self._call(place, observations) for place in range(len(self._programs))]
-        join = torch.cat if self._network.heads else torch.stack
-        mean = join([mean for mean, _ in results])
-        variances = [variance for _, variance in results if variance is not None]
-        variance = join(variances) if variances else None
-        expected = (self._members, len(observations), self._actions)
-        for name, found in (('mean', mean), ('variance', variance)):
-            if found is not None and tuple(found.shape) != expected:
-                raise UncertaintyError(f'{self._network.files[0]}: {name}',
-                                       found=f'shape {tuple(found.shape)} of all members',
-                                       expected=f'{expected}: members, observations, actions')
-        return Prediction(mean, variance)
-
-    def _call(self, place: int, observations: Tensor) -> tuple[Tensor, Tensor | None]:
         inputs: Tensor | dict[str, Tensor] = observations
         if self._network.inputs == 'dictionary':
-            parts = torch.tensor_split(
-                observations, torch.tensor(self._sizes).cumsum(0)[:-1].tolist(), dim=1)
+            parts = torch.split(observations, self._sizes, dim=1)
             inputs = dict(zip(self._names, parts, strict=True))
-        name = self._network.files[place]
+        wanted = 2 if self._network.outputs.startswith('mean_') else 1
+        results = [_called(program, inputs, name, wanted)
+                   for program, name in zip(self._programs, self._network.files, strict=True)]
+        join = torch.cat if self._network.heads else torch.stack
         try:
-            result = self._programs[place](inputs)
-        except Exception as error:  # a program raises whatever it likes
-            raise UncertaintyError(name, found=f'{type(error).__name__}: {error}',
-                                   expected='a program that takes the observation') from error
-        outputs = [result] if isinstance(result, Tensor) else list(result)
-        wanted = 1 if self._network.outputs == 'mean' else 2
-        if len(outputs) != wanted or not all(isinstance(out, Tensor) for out in outputs):
-            raise UncertaintyError(name, found=f'{len(outputs)} outputs',
-                                   expected=f'{wanted}: {self._network.outputs}')
-        if wanted == 1:
-            return outputs[0], None
-        is_log = self._network.outputs == 'mean_log_variance'
-        return outputs[0], outputs[1].exp() if is_log else outputs[1]
+            joined = [join([result[place] for result in results]) for place in range(wanted)]
+        except RuntimeError as error:  # torch's own, of shapes that differ
+            raise UncertaintyError(self._network.files[0], found=error,
+                                   expected='the same shape of all members') from error
+        return self._read(joined, len(observations))
+
+    def _read(self, joined: Sequence[Tensor], batch: int) -> Prediction:
+        outputs = self._network.outputs
+        if outputs == 'samples':
+            samples = self._shaped(joined[0], batch, before=2)
+            return Prediction(samples.mean(1), samples.var(1), samples=samples)
+        if outputs == 'logits':
+            probabilities = self._shaped(joined[0], batch, behind=1).softmax(-1)
+            return self._categorical(probabilities)
+        mean = self._shaped(joined[0], batch)
+        if len(joined) == 1:
+            return Prediction(mean)
+        variance = self._shaped(joined[1], batch)
+        return Prediction(mean, variance.exp() if outputs == 'mean_log_variance' else variance)
+
+    def _categorical(self, probabilities: Tensor) -> Prediction:
+        classes = probabilities.shape[-1]
+        places = (torch.arange(classes) + 0.5) / classes
+        values = self._low[:, None] + (self._high - self._low)[:, None] * places
+        mean = (probabilities * values).sum(-1)
+        variance = (probabilities * (values - mean[..., None]) ** 2).sum(-1)
+        return Prediction(mean, variance, probabilities=probabilities)
+
+    def _shaped(self, tensor: Tensor, batch: int, *, before: int = 1, behind: int = 0) -> Tensor:
+        """Check (M, B, H, A), or with S behind M, or K behind A; put in a missing H."""
+        if tensor.dim() == before + behind + 2 and self._chunk[0] == 1:
+            tensor = tensor.unsqueeze(before + 1)
+        expected = (self._members, batch, *self._chunk)
+        end = before + 3
+        if (tensor.dim() != end + behind
+                or (tensor.shape[0], *tensor.shape[before:end]) != expected):
+            raise UncertaintyError(
+                self._network.files[0], found=f'shape {tuple(tensor.shape)} of all members',
+                expected=f'{expected}: members, observations, steps, actions, and '
+                f'{self._network.outputs}')
+        return tensor
+
+
+def _called(program: Program, inputs: Tensor | dict[str, Tensor], name: str,
+            wanted: int = 1) -> list[Tensor]:
+    try:
+        result = program(inputs)
+    except Exception as error:  # a program raises whatever it likes
+        raise UncertaintyError(name, found=f'{type(error).__name__}: {error}',
+                               expected='a program that takes the observation') from error
+    outputs = [result] if isinstance(result, Tensor) else list(result)
+    if len(outputs) != wanted or not all(isinstance(out, Tensor) for out in outputs):
+        raise UncertaintyError(name, found=f'{len(outputs)} outputs', expected=f'{wanted}')
+    return outputs
 
 
 class ProgramSource:
@@ -129,7 +185,8 @@ class ProgramSource:
             raise UncertaintyError(f'{directory}: files', found=f'{len(network.files)} programs',
                                    expected=f'{description.members}, one a member')
         programs = [_read(directory / name) for name in network.files]
-        return ProgramMembers(programs, network, description)
+        embedding = _read(directory / network.embedding) if network.embedding else None
+        return ProgramMembers(programs, embedding, network, description)
 
 
 def _read(path: Path) -> Program:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from active_collection.bags.alignment import ObservationAligner
 from active_collection.bags.reader import open_bag
 from active_collection.episode import EpisodeRecord
 from active_collection.errors import UncertaintyError
@@ -47,7 +46,7 @@ def score_bag(path: Path, ensemble: Ensemble,
         one whole observation
     """
     description = ensemble.description
-    aligner = ObservationAligner(description.observation, sizes=description.sizes)
+    aligner = ensemble.aligner()
     monitor = UncertaintyMonitor(ensemble, settings)
     with open_bag(path) as bag:
         record = bag.episode

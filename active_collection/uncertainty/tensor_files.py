@@ -26,13 +26,7 @@ def read_tensors(path: Path, shapes: Mapping[str, tuple[int | None, ...]]) -> di
     :raises UncertaintyError: naming file and tensor, where one is missing, unknown, of a wrong
         shape, not of floating dtype or not finite
     """
-    if not path.is_file():
-        raise UncertaintyError(path, found=_instead(path.parent), expected='a safetensors file')
-    try:
-        tensors: dict[str, Tensor] = load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UncertaintyError(path, found=str(error),
-                               expected='a whole safetensors file') from error
+    tensors = _load(path)
     for name in tensors:
         if name not in shapes:
             raise UncertaintyError(f'{path}: {name}', found='an unknown tensor',
@@ -40,6 +34,31 @@ def read_tensors(path: Path, shapes: Mapping[str, tuple[int | None, ...]]) -> di
     for name, shape in shapes.items():
         _check(f'{path}: {name}', tensors.get(name), shape)
     return {name: tensor.float() for name, tensor in tensors.items()}
+
+
+def read_any_tensors(path: Path) -> dict[str, Tensor]:
+    """
+    Read all tensors of a file, whatever they are.
+
+    :returns: the tensors by name, float32
+    :raises UncertaintyError: naming file and tensor, where it cannot be read, or one is not of
+        floating dtype or not finite
+    """
+    tensors = _load(path)
+    for name, tensor in tensors.items():
+        _check(f'{path}: {name}', tensor, tuple(tensor.shape))
+    return {name: tensor.float() for name, tensor in tensors.items()}
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise UncertaintyError(path, found=_instead(path.parent), expected='a safetensors file')
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UncertaintyError(path, found=str(error),
+                               expected='a whole safetensors file') from error
+    return tensors
 
 
 def _check(where: str, tensor: Tensor | None, shape: tuple[int | None, ...]) -> None:

@@ -40,11 +40,9 @@ class AdaptiveThreshold:
 
     def __init__(self, settings: ThresholdSettings, seed: Iterable[float] = ()) -> None:
         self._settings = settings
-        self._recent: deque[float] = deque()
-        self._ordered: list[float] = []
+        self._recent = deque(seed, maxlen=settings.window)
+        self._ordered = sorted(self._recent)
         self._is_high = False
-        for value in seed:
-            self._remember(value)
 
     @property
     def recent(self) -> tuple[float, ...]:
@@ -73,8 +71,7 @@ class AdaptiveThreshold:
         return self._is_high
 
     def _remember(self, value: float) -> None:
+        if len(self._recent) == self._settings.window:
+            del self._ordered[bisect.bisect_left(self._ordered, self._recent[0])]
         self._recent.append(value)
         bisect.insort(self._ordered, value)
-        if len(self._recent) > self._settings.window:
-            oldest = self._recent.popleft()
-            del self._ordered[bisect.bisect_left(self._ordered, oldest)]

@@ -1,11 +1,11 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Train all members of an ensemble at once, each on its own bootstrap of the episodes."""
+"""Train all networks of an ensemble at once, with early stopping on held-out episodes."""
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,9 +13,16 @@ import torch
 from torch import Tensor
 
 from active_collection.errors import UncertaintyError
+from active_collection.uncertainty.checkpoints import Checkpoints
 from active_collection.uncertainty.dataset import Dataset
+from active_collection.uncertainty.dropout import masks
+from active_collection.uncertainty.fitting import Fit
+from active_collection.uncertainty.fitting import Targets
 from active_collection.uncertainty.mlp import MlpMembers
 from active_collection.uncertainty.settings import TrainingSettings
+from active_collection.uncertainty.warm_start import WarmStart
+from active_collection.uncertainty.warm_start import begin_from
+from active_collection.uncertainty.warm_start import shared_layers
 
 #: An input that hardly varies in the data is scaled as if it did by this much, in its own unit:
 #: otherwise noise of a micrometre would look like news.
@@ -30,190 +37,119 @@ class Trained:
     """
     What training made.
 
-    :param members: the best state of each member, on the CPU
+    :param members: the best state of each network, on the CPU
     :param held_out: indices of the held-out episodes
     :param steps: optimiser steps taken
-    :param errors: held-out mean squared error of each member, in normalised action units
+    :param resumed_at: steps that an earlier training, which was killed, had taken
+    :param errors: held-out mean squared error of each network, in normalised action units
     """
 
     members: MlpMembers
     held_out: tuple[int, ...]
     steps: int
+    resumed_at: int
     errors: tuple[float, ...]
 
 
-def negative_log_likelihood(mean: Tensor, variance: Tensor, target: Tensor) -> Tensor:
-    """
-    Return -log N(target; mean, variance), (log(2 pi variance) + (target - mean)^2 / variance) / 2.
-
-    :param mean: shape (..., A); `variance` and `target` likewise, `variance` positive
-    :returns: shape (..., A), in nats
-    """
-    return 0.5 * (torch.log(2 * math.pi * variance) + (target - mean) ** 2 / variance)
-
-
-def beta_loss(mean: Tensor, variance: Tensor, target: Tensor, beta: float) -> Tensor:
-    """
-    Return the likelihood loss weighted by sg[variance]^beta, where sg stops the gradient.
-
-    Without the weight, a dimension that is fitted badly gets a large variance and is then hardly
-    fitted any more (Seitzer et al. 2022, "On the pitfalls of heteroscedastic uncertainty
-    estimation with probabilistic neural networks").
-
-    :param mean: shape (..., A); `variance` and `target` likewise
-    :param beta: 0 to 1
-    :returns: shape (..., A)
-    """
-    return negative_log_likelihood(mean, variance, target) * variance.detach() ** beta
-
-
-def hold_out(dataset: Dataset, share: float, generator: torch.Generator) -> tuple[int, ...]:
+def hold_out(dataset: Dataset, share: float, generator: torch.Generator,
+             warm_start: WarmStart | None = None) -> tuple[int, ...]:
     """
     Choose whole episodes to hold out, spread over the tasks as the data are.
 
     Episodes of one task follow each other in the order from which every (1 / share)-th is taken.
+    What a previous ensemble held out stays held out, and only episodes that it has not seen are
+    chosen beside.
 
     :param share: of the episodes, 0 to 1; at least one is taken, and at least one is left
+    :returns: their indices in the dataset, in order
     :raises UncertaintyError: where there are fewer than two episodes
     """
-    count = len(dataset.episodes)
-    if count < 2:
-        raise UncertaintyError('episodes', found=f'{count} with demonstrations',
+    ids = [episode.episode_id for episode in dataset.episodes]
+    if len(ids) < 2:
+        raise UncertaintyError('episodes', found=f'{len(ids)} with demonstrations',
                                expected='at least 2, one of which is held out')
-    shuffled = torch.randperm(count, generator=generator).tolist()
-    by_task = sorted(shuffled, key=lambda episode: dataset.episodes[episode].task)
-    wanted = min(max(1, round(share * count)), count - 1)
+    before = warm_start.held_out if warm_start is not None else frozenset()
+    trained_on = warm_start.trained_on if warm_start is not None else frozenset()
+    kept = [place for place, name in enumerate(ids) if name in before][:len(ids) - 1]
+    free = [place for place, name in enumerate(ids) if name not in before | trained_on]
+    if not free and not kept:  # the previous ensemble held out episodes that are gone
+        free = list(range(len(ids)))
+    order = torch.randperm(len(free), generator=generator).tolist()
+    by_task = sorted((free[place] for place in order),
+                     key=lambda episode: dataset.episodes[episode].task)
+    wanted = min(max(0 if kept else 1, round(share * len(free))), len(ids) - 1 - len(kept))
     start = torch.rand((), generator=generator).item()
-    return tuple(sorted(by_task[int((place + start) * count / wanted)]
-                        for place in range(wanted)))
+    chosen = [by_task[int((place + start) * len(free) / wanted)] for place in range(wanted)]
+    return tuple(sorted([*kept, *chosen]))
 
 
-def train(dataset: Dataset, settings: TrainingSettings, *,
-          progress: Progress | None = None) -> Trained:
+def train(dataset: Dataset, settings: TrainingSettings, *, progress: Progress | None = None,
+          warm_start: WarmStart | None = None, checkpoints: Checkpoints | None = None) -> Trained:
     """
     Train an ensemble by maximum likelihood with early stopping on held-out episodes.
 
     :param dataset: observations and actions of whole episodes
+    :param warm_start: the ensemble to begin from; None: random weights
+    :param checkpoints: keeps the state of the training, and has that of an earlier one that was
+        killed; the result is the same to the bit as without the interruption
     :raises UncertaintyError: where there are fewer than two episodes, or the error is not finite
     """
     with _threads(settings.threads):
-        return _train(dataset, settings, progress)
+        return _train(dataset, settings, progress, warm_start, checkpoints or Checkpoints(None))
 
 
-def _train(dataset: Dataset, settings: TrainingSettings, progress: Progress | None) -> Trained:
+def _train(dataset: Dataset, settings: TrainingSettings, progress: Progress | None,
+           warm_start: WarmStart | None, checkpoints: Checkpoints) -> Trained:
     generator = torch.Generator().manual_seed(settings.seed)
     device = _device(settings)
-    held_out = hold_out(dataset, settings.held_out, generator)
-    kept = [e for e in range(len(dataset.episodes)) if e not in held_out]
+    held_out = hold_out(dataset, settings.held_out, generator, warm_start)
     members = MlpMembers(
-        members=settings.members, inputs=dataset.observations.shape[1],
+        members=settings.networks, inputs=dataset.observations.shape[1],
         actions=dataset.actions.shape[1], hidden=settings.hidden,
-        variance_floor=settings.variance_floor)
-    members.initialise(generator)
+        variance_floor=settings.variance_floor, horizon=settings.horizon,
+        shared=shared_layers(settings), priors=settings.prior_scale > 0)
+    members.initialise(generator, prior_scale=settings.prior_scale)
+    kept = dataset.all_but(held_out)
     _fit_scales(members, dataset, dataset.rows(kept))
+    if warm_start is not None:
+        _check_sizes(warm_start, members)
+        begin_from(members, warm_start.members, settings.warm_start_share)
     members.to(device)
     inputs = (dataset.observations.to(device) - members.input_mean) / members.input_scale
-    targets = (dataset.actions.to(device) - members.action_mean) / members.action_scale
+    targets = normalised_targets(members, dataset, settings.horizon)
     rows = [draw.to(device) for draw in _draws(dataset, kept, settings, generator)]
     held_rows = dataset.rows(held_out).to(device)
-    fit = _Fit(members, settings, inputs[held_rows], targets[held_rows])
-    steps = 0
-    while steps < settings.steps and not fit.has_stopped:
-        steps += 1
+    fit = Fit(members, settings, inputs[held_rows], targets.of(held_rows))
+    state = checkpoints.read()
+    if state is not None:
+        fit.restore(state, generator)
+    resumed_at = fit.steps
+    while fit.steps < settings.steps and not fit.has_stopped:
         batch = torch.stack([
             draw[torch.randint(len(draw), (settings.batch_size,), generator=generator).to(device)]
             for draw in rows])
         noise = settings.input_noise * torch.randn(
             (*batch.shape, inputs.shape[1]), generator=generator).to(device)
-        fit.step(inputs[batch] + noise, targets[batch])
-        if steps % settings.check_every == 0 or steps == settings.steps:
+        dropout = [mask.to(device) for mask in masks(
+            batch.shape, settings.hidden, rate=settings.dropout, generator=generator)
+        ] if settings.kind == 'dropout' else []
+        fit.step(inputs[batch] + noise, targets.of(batch), dropout)
+        if fit.steps % settings.check_every == 0 or fit.steps == settings.steps:
             fit.check()
+            checkpoints.write(lambda: fit.state(generator))
         if progress is not None:
-            progress(steps, settings.steps, fit.best_error)
-    return Trained(fit.best().to('cpu'), held_out, steps, fit.best_errors)
+            progress(fit.steps, settings.steps, fit.best_error)
+    return Trained(fit.best().to('cpu').requires_grad_(False), held_out, fit.steps, resumed_at,
+                   fit.best_errors)
 
 
-class _Fit:
-    """
-    The optimiser and the best state of each member so far.
-
-    :param inputs: held-out observations, normalised, shape (N, D)
-    :param targets: held-out actions, normalised, shape (N, A)
-    """
-
-    def __init__(self, members: MlpMembers, settings: TrainingSettings, inputs: Tensor,
-                 targets: Tensor) -> None:
-        self._members = members
-        self._settings = settings
-        self._inputs, self._targets = inputs, targets
-        self._optimizer = torch.optim.AdamW(
-            members.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay,
-            fused=True)
-        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-            self._optimizer, settings.steps)
-        self._best = [parameter.detach().clone() for parameter in members.parameters()]
-        self._errors = torch.full((members.members,), torch.inf)
-        self._without_gain = torch.zeros(members.members, dtype=torch.long)
-
-    @property
-    def has_stopped(self) -> bool:
-        """Tell whether every member has been without a gain for as long as the patience."""
-        return bool((self._without_gain >= self._settings.patience).all())
-
-    @property
-    def best_errors(self) -> tuple[float, ...]:
-        return tuple(self._errors.tolist())
-
-    @property
-    def best_error(self) -> float:
-        return float(self._errors.mean())
-
-    def step(self, inputs: Tensor, targets: Tensor) -> None:
-        """Take one step of every member: inputs (M, N, D), targets (M, N, A)."""
-        mean, log_variance = self._members.heads(inputs)
-        variance = self._members.variance_of(log_variance)
-        # a sum over members: no member's gradient depends on another
-        loss = beta_loss(mean, variance, targets, self._settings.nll_beta).mean((1, 2)).sum()
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
-        self._schedule.step()
-
-    @torch.no_grad()
-    def check(self) -> None:
-        """
-        Keep the state of each member whose mean action is better than before.
-
-        Better on the held-out episodes, by squared error: the likelihood gets worse long before
-        the policy does, because variances are overfitted first; `best` corrects those.
-        """
-        mean, _ = self._members.heads(self._inputs)
-        errors = ((mean - self._targets) ** 2).mean((1, 2)).cpu()
-        if not bool(torch.isfinite(errors).all()):
-            raise UncertaintyError('held-out error', found=errors.tolist(),
-                                   expected='finite numbers; a lower learning_rate helps')
-        better = errors < self._errors
-        self._errors = torch.where(better, errors, self._errors)
-        self._without_gain = torch.where(better, 0, self._without_gain + 1)
-        for best, parameter in zip(self._best, self._members.parameters(), strict=True):
-            best[better] = parameter[better]
-
-    @torch.no_grad()
-    def best(self) -> MlpMembers:
-        """
-        Return the members, each in its best state, with variances scaled to fit held-out data.
-
-        The scale that maximises the held-out likelihood is mean[(target - mean)^2 / variance], for
-        each member and dimension (Laves et al. 2020, "Well-calibrated regression uncertainty in
-        medical imaging with deep learning"). It never goes below 1: the held-out
-        episodes have been chosen by, so they can look too easy, not too hard.
-        """
-        for best, parameter in zip(self._best, self._members.parameters(), strict=True):
-            parameter.copy_(best)
-        mean, log_variance = self._members.heads(self._inputs)
-        ratio = (self._targets - mean) ** 2 / self._members.variance_of(log_variance)
-        self._members.variance_scale.copy_(ratio.mean(1, keepdim=True).clamp(min=1.0))
-        return self._members
+def normalised_targets(members: MlpMembers, dataset: Dataset, horizon: int) -> Targets:
+    """Return what the members are to predict at each observation, on the members' device."""
+    device = members.action_mean.device
+    actions, valid = dataset.chunks(horizon)
+    scaled = (actions.to(device) - members.action_mean) / members.action_scale
+    whole = valid.to(device)[:, :, None].expand(scaled.shape).flatten(1).float()
+    return Targets(scaled.flatten(1), whole)
 
 
 @contextmanager
@@ -245,10 +181,20 @@ def _fit_scales(members: MlpMembers, dataset: Dataset, rows: Tensor) -> None:
     members.action_scale.copy_((dataset.action_high - dataset.action_low) / 2)
 
 
-def _draws(dataset: Dataset, kept: list[int], settings: TrainingSettings,
+def _check_sizes(warm_start: WarmStart, members: MlpMembers) -> None:
+    for name, found, expected in (
+            ('observation', warm_start.members.input_mean, members.input_mean),
+            ('action', warm_start.members.action_mean, members.action_mean)):
+        if found.shape != expected.shape:
+            raise UncertaintyError(
+                f'ensemble {warm_start.ensemble_id}: {name}', found=f'{len(found)} numbers',
+                expected=f'{len(expected)}, as the specification says, to begin from it')
+
+
+def _draws(dataset: Dataset, kept: Sequence[int], settings: TrainingSettings,
            generator: torch.Generator) -> list[Tensor]:
     """Return each member's rows, those of an episode drawn twice twice."""
     if settings.bootstrap == 'none':
-        return [dataset.rows(kept)] * settings.members
-    draws = torch.randint(len(kept), (settings.members, len(kept)), generator=generator)
+        return [dataset.rows(kept)] * settings.networks
+    draws = torch.randint(len(kept), (settings.networks, len(kept)), generator=generator)
     return [dataset.rows([kept[place] for place in draw.tolist()]) for draw in draws]

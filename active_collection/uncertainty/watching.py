@@ -1,6 +1,6 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Watch a directory for a newer ensemble and read it beside the work that goes on."""
+"""Watch a directory for a newer ensemble, and read it beside the work that goes on."""
 from __future__ import annotations
 
 import queue
@@ -9,8 +9,19 @@ from pathlib import Path
 
 from active_collection.errors import ActiveCollectionError
 from active_collection.uncertainty.ensemble_files import Ensemble
-from active_collection.uncertainty.ensemble_files import load
+from active_collection.uncertainty.ensemble_files import load_newest
 from active_collection.uncertainty.ensemble_files import newest
+
+
+def read_ready(path: Path) -> Ensemble:
+    """
+    Read an ensemble, or the newest of a directory of them, so that its first prediction is fast.
+
+    :raises ActiveCollectionError: where there is none, or it cannot be used
+    """
+    ensemble = load_newest(path)
+    ensemble.warm_up()
+    return ensemble
 
 
 class EnsembleWatcher:
@@ -52,15 +63,13 @@ class EnsembleWatcher:
     def take(self) -> Ensemble | None:
         """Return the newest ensemble read since the last call; None if there is none."""
         taken: Ensemble | None = None
-        while True:
-            try:
-                result = self._ready.get_nowait()
-            except queue.Empty:
-                return taken
+        while not self._ready.empty():
+            result = self._ready.get_nowait()  # nobody else takes from it
             if isinstance(result, ActiveCollectionError):
                 self.problem = str(result)
             else:
                 taken, self.problem = result, ''
+        return taken
 
     def _watch(self, period_s: float) -> None:
         while not self._stopping.wait(period_s):
@@ -72,6 +81,6 @@ class EnsembleWatcher:
             return
         self._seen = found
         try:
-            self._ready.put(load(found))
+            self._ready.put(read_ready(found))
         except ActiveCollectionError as error:
             self._ready.put(error)

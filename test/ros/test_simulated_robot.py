@@ -28,6 +28,7 @@ from action_msgs.msg import GoalStatus
 from active_collection.action import CollectEpisode
 from active_collection.action import SetUpScenario
 from active_collection.msg import Episode
+from active_collection.msg import Scenario as ScenarioMsg
 from active_collection.msg import UncertaintyEstimate
 from geometry_msgs.msg import PoseArray
 from geometry_msgs.msg import PoseStamped
@@ -128,10 +129,10 @@ def set_up(bench, scenario):
     return result_of(goal.get_result_async()).result
 
 
-def begin(bench, scenario=PUSH, collector='scripted', time_limit=0.0):
+def begin(bench, scenario=PUSH, collector='scripted', time_limit=0.0, policy_task=''):
     goal = result_of(bench.collect.send_goal_async(CollectEpisode.Goal(
         episode_id='e1', scenario=scenario_to_msg(scenario), collector=collector,
-        time_limit=duration_to_msg(time_limit))))
+        policy_task=policy_task, time_limit=duration_to_msg(time_limit))))
     assert goal.accepted
     return goal
 
@@ -233,6 +234,61 @@ def test_policy_acts_on_the_answer_to_its_own_observation(bench):
         assert np.array(message.position) == pytest.approx(expected, abs=1e-6)
     bench.node.destroy_subscription(subscription)
     bench.node.destroy_publisher(answers)
+
+
+def test_policy_that_answers_with_chunks_is_asked_again_after_chunk_steps(node):
+    """Of each chunk of five actions three are done; their numbers say which answer they are of."""
+    heard = defaultdict(list)
+    for name in ('action', 'goal_pose'):
+        node.create_subscription(
+            TOPICS[name], f'/robot_6/{name}', heard[name].append, qos.STATE)
+    answers = node.create_publisher(
+        UncertaintyEstimate, '/robot_6/uncertainty/estimate', qos.STATE)
+    given = {}
+
+    def answer(message):
+        number = len(given)
+        given[stamp_ns(message)] = number
+        answers.publish(UncertaintyEstimate(header=message.header, horizon=5, action_mean=[
+            value for row in range(5) for value in (number / 1000, row / 1000, 0.0, 0.0)]))
+
+    subscription = node.create_subscription(PoseStamped, '/robot_6/goal_pose', answer, qos.STATE)
+    with running('robot_6', rate_hz=50.0, camera='false', idle_rate_hz=0.0, chunk_steps=3,
+                 max_steps=12) as process:
+        robot = clients(node, 'robot_6')
+        wait_until(answers.get_subscription_count, 'the robot listens')
+        assert set_up(robot, PUSH).ready
+        result = result_of(begin(robot, collector='policy').get_result_async()).result
+        assert result.steps == 12
+        wait_until(lambda: len(heard['action']) == 12, 'twelve actions')
+        stop(process)
+    node.destroy_subscription(subscription)
+
+    acted = [(given[stamp_ns(m)], round(m.position[0] * 1000), round(m.position[1] * 1000))
+             for m in heard['action']]
+    assert acted == [(first + k, first + k - k % 3, k % 3)
+                     for first in [acted[0][0]] for k in range(12)]
+
+
+def test_policy_acts_only_once_it_is_conditioned_on_the_right_task(node):
+    scenario = node.create_publisher(ScenarioMsg, '/robot_5/scenario', qos.LATCHED)
+
+    with running('robot_5', rate_hz=0.0, camera='false', policy_timeout_s=0.5) as process:
+        robot = clients(node, 'robot_5')
+        wait_until(scenario.get_subscription_count, 'the robot hears the scenario')
+        for conditioned_on, policy_task, why in (
+                ('push', 'pusj', "did you mean 'push'"),
+                ('push', 'reach', "scenario: found task 'push', expected 'reach'"),
+                ('reach', '', "scenario: found task 'reach', expected 'push'"),
+                ('reach', 'reach', 'no answer within')):
+            scenario.publish(ScenarioMsg(task=conditioned_on))
+            assert set_up(robot, PUSH).ready
+            result = result_of(begin(
+                robot, collector='policy', policy_task=policy_task).get_result_async()).result
+            assert result.outcome == Episode.ABORTED
+            assert why in result.message
+        stop(process)
+    node.destroy_publisher(scenario)
 
 
 def test_scenario_that_cannot_be_set_up_says_why(bench):

@@ -3,6 +3,8 @@
 """The uncertainty node as a process of its own, over real DDS."""
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import shutil
 import signal
@@ -18,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 from active_collection.msg import Factor
+from active_collection.msg import HighUncertainty
 from active_collection.msg import RecorderStatus
 from active_collection.msg import Scenario
 from active_collection.msg import UncertaintyEstimate
@@ -43,7 +46,10 @@ from active_collection.nodes.conversions import time_to_ns
 from active_collection.uncertainty.building import build
 from active_collection.uncertainty.dataset import Dataset
 from active_collection.uncertainty.dataset import DecodedEpisode
+from active_collection.uncertainty.ensemble import EnsembleDescription
 from active_collection.uncertainty.ensemble_files import load
+from active_collection.uncertainty.ensemble_files import save
+from active_collection.uncertainty.mlp import MlpMembers
 from active_collection.uncertainty.monitor import UncertaintyMonitor
 from active_collection.uncertainty.scoring import score_bag
 from active_collection.uncertainty.settings import TrainingSettings
@@ -78,6 +84,36 @@ def ensembles(tmp_path_factory):
     return [build(dataset, spec, TrainingSettings(members=3, hidden=(16,), steps=20, seed=day),
                   out=out, now=datetime(2026, 1, day, tzinfo=timezone.utc)).path
             for day in (1, 2)]
+
+
+@pytest.fixture(scope='module')
+def large(ensembles, tmp_path_factory):
+    """An ensemble of 8 million parameters that sees the same."""
+    description = json.loads((ensembles[0] / 'description.json').read_text())
+    network = {'hidden': [1024, 1024], 'variance_floor': 1e-4}
+    members = MlpMembers(members=8, inputs=7, actions=2, hidden=(1024, 1024), variance_floor=1e-4)
+    members.initialise(torch.Generator().manual_seed(0))
+    changed = EnsembleDescription.model_validate({
+        **description, 'ensemble_id': 'large', 'members': 8, 'network': network, 'novelty': {}})
+    return save(tmp_path_factory.mktemp('large'), changed, members.state_dict(),
+                weights='members.safetensors')
+
+
+@pytest.fixture(scope='module')
+def other_topics(ensembles, tmp_path_factory):
+    """An ensemble that sees a tool beside the hand."""
+    spec = parse(SPEC.replace(
+        "  - {name: joints, field: 'joints.position[b, a]'}",
+        "  - {name: joints, field: 'tool.pose.position.x'}"), ObservationSpec, where='spec.yaml')
+    generator = torch.Generator().manual_seed(0)
+    episodes = []
+    for number in range(4):
+        seen = torch.rand(30, 6, generator=generator)
+        episodes.append(DecodedEpisode(str(number), 'push', seen, seen[:, :2]))
+    dataset = Dataset.of(episodes, spec, {'hand': 3, 'joints': 1, 'task': 2})
+    return build(dataset, spec, TrainingSettings(members=3, hidden=(16,), steps=20),
+                 out=tmp_path_factory.mktemp('other'),
+                 now=datetime(2026, 1, 9, tzinfo=timezone.utc)).path
 
 
 class Robot(Node):
@@ -208,7 +244,13 @@ def test_each_observation_gets_the_numbers_that_the_library_gives(robot, start, 
         assert message.threshold == np.float32(expected.threshold)
         assert message.high == expected.high
         np.testing.assert_array_equal(
-            message.action_mean, expected.action_mean.astype(np.float32))
+            message.action_mean, expected.action_chunk.astype(np.float32).ravel())
+        np.testing.assert_array_equal(
+            message.member_disagreement, expected.member_disagreement.astype(np.float32))
+        np.testing.assert_array_equal(
+            message.epistemic_per_step, expected.epistemic_per_step.astype(np.float32))
+        assert message.novelty_p_value == np.float32(expected.novelty_p_value)
+        assert (message.horizon, message.measure) == (1, 'variance')
         assert message.episode.steps == step + 1
         assert message.episode.epistemic_mean == np.float32(expected.episode.epistemic_mean)
     assert robot.estimates[-1].episode.episode_id == 'e1'
@@ -249,12 +291,13 @@ def test_scoring_a_bag_gives_exactly_the_numbers_that_the_node_gave(
     for offline, online in zip(scored.estimates, robot.estimates, strict=True):
         assert offline.stamp_ns == time_to_ns(online.header.stamp)
         assert offline.high == online.high
-        for name in ('epistemic', 'aleatoric', 'total', 'novelty', 'threshold'):
+        for name in ('epistemic', 'aleatoric', 'total', 'novelty', 'novelty_p_value',
+                     'threshold'):
             assert np.float32(getattr(offline, name)) == getattr(online, name)
         np.testing.assert_array_equal(
             offline.epistemic_per_dimension.astype(np.float32), online.epistemic_per_dimension)
         np.testing.assert_array_equal(
-            offline.action_mean.astype(np.float32), online.action_mean)
+            offline.action_chunk.astype(np.float32).ravel(), online.action_mean)
     summary = scored.estimates[-1].episode
     assert summary.epistemic_p95 == pytest.approx(robot.estimates[-1].episode.epistemic_p95)
     assert summary.steps == robot.estimates[-1].episode.steps
@@ -347,23 +390,127 @@ def test_high_uncertainty_is_an_event_and_the_threshold_outlives_a_restart(
         robot, start, ensembles, tmp_path):
     events = []
     robot.create_subscription(
-        UncertaintyEstimate, 'uncertainty/high_uncertainty', events.append, qos.STATE)
+        HighUncertainty, 'uncertainty/high_uncertainty', events.append, qos.STATE)
     process = start(ensembles=str(ensembles[0]), state_file=str(tmp_path / 'recent.json'))
     wait_for(robot.is_heard, 'subscriptions')
     wait_for(lambda: robot.report_with('scoring with'), 'a good report')
-    for step, scale in enumerate([1.0] * 5 + [1000.0] * 3 + [1.0] * 5):
+    robot.recorder.publish(RecorderStatus(state=RecorderStatus.RECORDING, episode_id='e1'))
+    robot.show(0, [0.5, 0.5, 0.5], [0.5, 0.5])
+    wait_for(lambda: robot.estimates and robot.estimates[-1].episode.steps, 'the episode')
+    for step, scale in enumerate([1.0] * 4 + [1000.0] * 3 + [1.0] * 5, start=1):
         robot.show(step, [0.5 * scale, 0.5, 0.5], [0.5, 0.5])
     wait_for(lambda: len(robot.estimates) == 13, 'estimates')
     wait_for(lambda: len(events) == 2, 'events')
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=DEADLINE_S)
 
-    assert [event.high for event in events] == [True, False]
+    assert [event.state for event in events] == [HighUncertainty.BEGIN, HighUncertainty.END]
+    for event, step in zip(events, (5, 8), strict=True):
+        estimate = robot.estimates[step]
+        assert event.header == estimate.header
+        assert event.episode_id == 'e1'
+        assert event.ensemble_id == ensembles[0].name
+        assert event.measure == 'epistemic'
+        assert (event.value, event.threshold) == (estimate.epistemic, estimate.threshold)
+    assert [event.duration for event in events] == [0.0, pytest.approx(0.06)]
     assert time_to_ns(events[0].header.stamp) == 10**9 + 5 * 20_000_000
     assert time_to_ns(events[1].header.stamp) == 10**9 + 8 * 20_000_000
-    recent = read_recent(tmp_path / 'recent.json', ensembles[0].name)
+    recent = read_recent(tmp_path / 'recent.json', ensembles[0].name, 'epistemic')
     np.testing.assert_array_equal(
         np.float32(recent[-13:]), [e.epistemic for e in robot.estimates])
+
+
+def test_novelty_can_raise_the_event_and_its_end_is_told_when_the_node_ends(
+        robot, start, ensembles):
+    events = []
+    robot.create_subscription(
+        HighUncertainty, 'uncertainty/high_uncertainty', events.append, qos.STATE)
+    process = start(**{'ensembles': str(ensembles[0]), 'threshold.measure': 'novelty',
+                       'threshold.minimum': 10})
+    wait_for(robot.is_heard, 'subscriptions')
+    wait_for(lambda: robot.report_with('scoring with'), 'a good report')
+
+    robot.show(0, [0.5, 0.5, 0.5], [0.5, 0.5])
+    robot.show(1, [9.0, 9.0, 9.0], [9.0, 9.0])
+    wait_for(lambda: len(robot.estimates) == 2 and events, 'the event')
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=DEADLINE_S)
+    wait_for(lambda: len(events) == 2, 'the end')
+
+    assert [event.state for event in events] == [HighUncertainty.BEGIN, HighUncertainty.END]
+    assert events[0].measure == 'novelty'
+    assert events[0].value == robot.estimates[1].novelty
+    assert robot.estimates[1].threshold < events[0].value
+    assert robot.estimates[1].novelty_p_value < 0.1
+
+
+def test_no_observation_of_50_hz_is_missed_while_ensembles_are_loaded(
+        robot, start, ensembles, large):
+    start(ensembles=str(ensembles[0]))
+    wait_for(robot.is_heard, 'subscriptions')
+    wait_for(lambda: robot.report_with('scoring with'), 'a good report')
+    assert robot.loading.wait_for_service(DEADLINE_S)
+    positions, joints = steps(50)
+    answers = []
+
+    due = time.monotonic()
+    for step in range(250):
+        robot.show(step, positions[step % 50], joints[step % 50])
+        if step in {50, 100, 150}:
+            future = robot.loading.call_async(LoadEnsemble.Request(
+                path=str(large if step != 100 else ensembles[1])))
+            future.add_done_callback(lambda f: answers.append(f.result()))
+        due += 0.02
+        time.sleep(max(0.0, due - time.monotonic()))  # what a sensor at 50 Hz does
+    wait_for(lambda: len(answers) == 3, 'the answers')
+    wait_for(lambda: len(robot.estimates) == 250, 'every estimate')
+
+    assert all(answer.loaded for answer in answers)
+    assert [a.ensemble_id for a in answers] == [large.name, ensembles[1].name, large.name]
+    stamps = [time_to_ns(e.header.stamp) for e in robot.estimates]
+    assert stamps == [10**9 + step * 20_000_000 for step in range(250)]
+    ids = [e.ensemble_id for e in robot.estimates]
+    changes = [ids[0], *(b for a, b in itertools.pairwise(ids) if a != b)]
+    assert changes == [ensembles[0].name, large.name, ensembles[1].name, large.name]
+    waits = [e.latency.sec + e.latency.nanosec / 1e9 for e in robot.estimates]
+    assert np.median(waits) < 0.05
+
+
+def test_an_ensemble_that_sees_other_topics_takes_over_with_its_first_observation(
+        robot, start, ensembles, other_topics):
+    start(ensembles=str(ensembles[0]))
+    wait_for(robot.is_heard, 'subscriptions')
+    wait_for(lambda: robot.report_with('scoring with'), 'a good report')
+    tool = robot.create_publisher(PoseStamped, 'tool', qos.STATE)
+    positions, joints = steps(40)
+
+    assert robot.load(other_topics).loaded
+    for step in range(20):  # nothing of the tool yet: the old one goes on
+        robot.show(step, positions[step], joints[step])
+        wait_for(lambda sent=step: len(robot.estimates) > sent, 'the estimate')
+    wait_for(tool.get_subscription_count, 'the subscription to the tool')
+    for step in range(20, 40):
+        pose = _stamped(PoseStamped(), time_to_msg(10**9 + step * 20_000_000))
+        pose.pose.position.x = positions[step][0]
+        tool.publish(pose)
+        robot.show(step, positions[step], joints[step])
+        wait_for(lambda sent=step: len(robot.estimates) > sent, 'the estimate')
+
+    ids = [e.ensemble_id for e in robot.estimates]
+    assert set(ids[:20]) == {ensembles[0].name}
+    assert ids[-1] == other_topics.name
+    assert ids == sorted(ids, key=[ensembles[0].name, other_topics.name].index)
+    assert [time_to_ns(e.header.stamp) for e in robot.estimates] == [
+        10**9 + step * 20_000_000 for step in range(40)]
+
+
+def test_a_topic_that_falls_silent_is_told(robot, start, ensembles):
+    start(ensembles=str(ensembles[0]))
+    wait_for(robot.is_heard, 'subscriptions')
+    robot.show(0, [0.1, 0.2, 0.3], [0.4, 0.5])
+    wait_for(lambda: robot.estimates, 'an estimate')
+
+    wait_for(lambda: robot.report_with('nothing received of: hand, joints'), 'the report')
 
 
 def test_an_unknown_parameter_ends_it_with_one_line(start):

@@ -63,9 +63,10 @@ def test_batched_members_compute_what_each_would_alone(built, make_dataset, batc
 
     found = load(built.path).members.predict(observations)
 
-    assert found.mean.shape == found.variance.shape == (3, batch, 2)
-    torch.testing.assert_close(found.mean, torch.stack(means), rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(found.variance, torch.stack(variances), rtol=1e-5, atol=1e-5)
+    assert found.mean.shape == found.variance.shape == (3, batch, 1, 2)
+    torch.testing.assert_close(found.mean[:, :, 0], torch.stack(means), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        found.variance[:, :, 0], torch.stack(variances), rtol=1e-5, atol=1e-5)
 
 
 def wrong_shape(tensors):

@@ -29,7 +29,7 @@ def test_an_estimate_is_the_ensembles_decomposition(monitor, make_dataset):
 
     estimate = monitor.observe(observation[0].double().numpy(), 7)
 
-    expected = prediction.mean.double().numpy()[:, 0]
+    expected = prediction.mean.double().numpy()[:, 0, 0]
     np.testing.assert_allclose(estimate.epistemic_per_dimension, expected.var(0), rtol=1e-4)
     assert estimate.epistemic == pytest.approx(expected.var(0).mean(), rel=1e-4)
     assert estimate.total == pytest.approx(estimate.epistemic + estimate.aleatoric)
@@ -111,23 +111,27 @@ def test_a_monitor_goes_on_from_kept_values(built, make_dataset, tmp_path):
     first = UncertaintyMonitor(load(built.path))
     for values in steps[:150]:
         first.observe(values, 0)
-    write_recent(tmp_path / 'state' / 'recent.json', built.ensemble_id, first.recent)
+    write_recent(
+        tmp_path / 'state' / 'recent.json', built.ensemble_id, 'epistemic', first.recent)
 
-    recent = read_recent(tmp_path / 'state' / 'recent.json', built.ensemble_id)
+    recent = read_recent(
+        tmp_path / 'state' / 'recent.json', built.ensemble_id, 'epistemic')
     second = UncertaintyMonitor(load(built.path), recent=recent)
 
     assert second.observe(steps[150], 0).threshold == first.observe(steps[150], 0).threshold
 
 
-@pytest.mark.parametrize('text', ['', '{', '[]', '{"ensemble_id": "x"}',
-                                  '{"ensemble_id": "other", "epistemic": [1.0]}',
-                                  '{"ensemble_id": "x", "epistemic": [NaN]}',
-                                  '{"ensemble_id": "x", "epistemic": ["a"]}'])
+@pytest.mark.parametrize('text', [
+    '', '{', '[]', '{"ensemble_id": "x"}',
+    '{"ensemble_id": "other", "measure": "epistemic", "values": [1.0]}',
+    '{"ensemble_id": "x", "measure": "novelty", "values": [1.0]}',
+    '{"ensemble_id": "x", "measure": "epistemic", "values": [NaN]}',
+    '{"ensemble_id": "x", "measure": "epistemic", "values": ["a"]}'])
 def test_kept_values_that_cannot_be_used_are_none(tmp_path, text):
     (tmp_path / 'recent.json').write_text(text)
 
-    assert read_recent(tmp_path / 'recent.json', 'x') == ()
-    assert read_recent(tmp_path / 'missing.json', 'x') == ()
+    assert read_recent(tmp_path / 'recent.json', 'x', 'epistemic') == ()
+    assert read_recent(tmp_path / 'missing.json', 'x', 'epistemic') == ()
 
 
 def test_the_threshold_flags_the_budgeted_share():

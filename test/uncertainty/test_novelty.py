@@ -10,11 +10,15 @@ from scipy.spatial.distance import mahalanobis
 from scipy.stats import chi2
 from scipy.stats import kstest
 
+from active_collection.errors import ActiveCollectionError
 from active_collection.uncertainty.conformal import ConformalScores
 from active_collection.uncertainty.mahalanobis import Gaussian
 from active_collection.uncertainty.mahalanobis import RelativeMahalanobis
+from active_collection.uncertainty.novelty import NOVELTIES
+from active_collection.uncertainty.novelty import CalibratedNovelty
 from active_collection.uncertainty.novelty import KnnNovelty
 from active_collection.uncertainty.novelty import knn_distance
+from active_collection.uncertainty.settings import TrainingSettings
 
 
 def points(count, size, seed=0):
@@ -41,14 +45,49 @@ def test_more_neighbours_than_there_are_takes_all():
     torch.testing.assert_close(knn_distance(points(2, 2, 1), reference, 10), expected)
 
 
-def test_a_typical_held_out_observation_has_novelty_one():
+@pytest.mark.parametrize('kind', NOVELTIES.names())
+def test_a_typical_held_out_observation_has_novelty_one(kind):
     training, held_out = points(2000, 3, 0), points(500, 3, 0)[::2] + 0.01
 
-    novelty = KnnNovelty.fit(training, held_out, neighbours=5, largest=400,
-                             generator=torch.Generator().manual_seed(0))
+    novelty = CalibratedNovelty.fit(
+        kind, training, torch.arange(2000) % 3, held_out, TrainingSettings(novelty_reference=400))
+
+    assert novelty.of(held_out).abs().median().item() == pytest.approx(1.0, rel=1e-5)
+
+
+@pytest.mark.parametrize('kind', NOVELTIES.names())
+def test_every_novelty_contract(kind):
+    """Finite, one number an observation, higher far away, the same when it is made again."""
+    training, near = points(2000, 3, 0).float(), points(300, 3, 0).float()[1::2] + 0.01
+    far = near + 30.0
+    novelty = CalibratedNovelty.fit(
+        kind, training, torch.arange(2000) % 3, near[::2], TrainingSettings())
+
+    found = novelty.of(near)
+    again = CalibratedNovelty(
+        NOVELTIES.get(kind).load(novelty.distance.tensors(), novelty.distance.options(),
+                                 where='description'), novelty.calibration)
+
+    assert found.shape == (150,)
+    assert bool(torch.isfinite(found).all())
+    assert float(novelty.of(far).min()) > float(found.max())
+    assert torch.equal(again.of(near), found)
+    torch.testing.assert_close(novelty.of(near[3:4]), found[3:4])
+    values, p_values = novelty.with_p_value(far)
+    assert torch.equal(values, novelty.of(far))
+    assert float(p_values.max()) == pytest.approx(1 / 76)
+    with pytest.raises(ActiveCollectionError, match='description'):
+        NOVELTIES.get(kind).load({}, novelty.distance.options(), where='description')
+
+
+def test_the_knn_reference_is_a_subset():
+    training = points(2000, 3, 0)
+
+    novelty = KnnNovelty.fit(training, torch.zeros(2000), TrainingSettings(novelty_reference=400))
 
     assert len(novelty.reference) == 400
-    assert novelty.of(held_out).median().item() == pytest.approx(1.0)
+    rows = {tuple(row) for row in training.tolist()}
+    assert all(tuple(row) in rows for row in novelty.reference.tolist())
 
 
 def test_the_mahalanobis_distance_is_scipys():

@@ -82,8 +82,8 @@ def test_programs_of_an_observation_dictionary_predict_as_their_policies(tmp_pat
     hand, goal, task = observations.split([3, 3, 2], dim=1)
     for place, policy in enumerate(policies):
         mean, log_variance = policy({'hand': hand, 'goal': goal, 'task': task})
-        torch.testing.assert_close(prediction.mean[place], mean)
-        torch.testing.assert_close(prediction.variance[place], log_variance.exp())
+        torch.testing.assert_close(prediction.mean[place, :, 0], mean)
+        torch.testing.assert_close(prediction.variance[place, :, 0], log_variance.exp())
 
 
 def test_heads_of_one_program_are_members(tmp_path, spec):
@@ -190,7 +190,7 @@ def test_a_third_party_adds_a_source_by_an_entry_point(tmp_path, spec, monkeypat
         'from active_collection.uncertainty.ensemble import Prediction\n'
         'class Members:\n'
         '    def predict(self, observations):\n'
-        '        return Prediction(torch.ones(2, len(observations), 2), None)\n'
+        '        return Prediction(torch.ones(2, len(observations), 1, 2))\n'
         '    def embed(self, observations):\n'
         '        return observations\n'
         'class Constant:\n'
@@ -201,4 +201,4 @@ def test_a_third_party_adds_a_source_by_an_entry_point(tmp_path, spec, monkeypat
     file = tmp_path / 'e' / 'description.json'
     file.write_text(json.dumps({**json.loads(file.read_text()), 'source': 'constant'}))
 
-    assert load(tmp_path / 'e').members.predict(torch.zeros(4, 8)).mean.shape == (2, 4, 2)
+    assert load(tmp_path / 'e').members.predict(torch.zeros(4, 8)).mean.shape == (2, 4, 1, 2)

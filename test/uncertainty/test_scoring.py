@@ -112,7 +112,7 @@ def test_the_only_bag_is_refused_by_its_own_error(write_episode, built, capsys):
 
     captured = capsys.readouterr()
     assert captured.err.count('active-collection: ') == 1
-    assert 'whole bag' in captured.err
+    assert 'expected a whole' in captured.err
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(

@@ -1,13 +1,17 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import yaml
 
 from active_collection.cli.main import main
 from active_collection.config import load as load_configuration
+from active_collection.uncertainty.ensemble_files import load
 from active_collection.uncertainty.ensemble_files import load_newest
 from active_collection.uncertainty.settings import TrainingSettings
 from active_collection.uncertainty.settings import UncertaintySettings
@@ -44,7 +48,57 @@ def test_the_same_seed_gives_the_same_weights(arguments, tmp_path, capsys):
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_a_killed_training_goes_on_to_the_same_bits(arguments, tmp_path, capsys):
+    """SIGKILL a real process in the middle of its training, and give the same command again."""
+    config = tmp_path / 'training.yaml'
+    config.write_text('steps: 1500\nhidden: [64, 64]\nmembers: 5\ncheckpoint_s: 0.0\n'
+                      'check_every: 50\npatience: 1000\n')
+    interrupted, whole = tmp_path / 'interrupted', tmp_path / 'ensembles'
+    again = [*arguments[:5], '--out', str(interrupted), *arguments[7:]]
+    process = subprocess.Popen(
+        [sys.executable, '-c', 'import sys; from active_collection.cli.main import main; '
+         'sys.exit(main(sys.argv[1:]))', *again], cwd='/', stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(interrupted.glob('.training/*.safetensors')):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not list(interrupted.glob('2*'))  # killed before the end
+
+    assert main(again) == 0
+    resumed = capsys.readouterr().out
+    assert main(arguments) == 0
+
+    assert 'before a restart' in resumed
+    assert 'before a restart' not in capsys.readouterr().out
+    for name in ('members.safetensors', 'novelty.safetensors'):
+        first, second = (next(out.glob(f'2*/{name}')) for out in (interrupted, whole))
+        assert first.read_bytes() == second.read_bytes()
+    assert not (interrupted / '.training').exists()
+
+
+def test_a_warm_start_begins_from_the_newest_ensemble(
+        arguments, write_episode, tmp_path, capsys):
+    assert main(arguments) == 0
+    previous = load_newest(tmp_path / 'ensembles').description
+    write_episode(17)
+    capsys.readouterr()
+
+    assert main([*arguments, '--from', str(tmp_path / 'ensembles')]) == 0
+
+    training = load(Path(capsys.readouterr().out.splitlines()[-1])).description.training
+    assert training['began_from'] == previous.ensemble_id
+    assert training['episodes'] == 7
+    assert set(previous.training['held_out']) <= set(training['held_out'])
+    assert not set(previous.training['trained_on']) & set(training['held_out'])
+    assert main([*arguments, '--from', str(tmp_path / 'ensembles'), '--members', '3']) == 2
+    assert 'members: found 2, expected 3' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(('change', 'message'), [
+    (['--from', 'nowhere'], 'nowhere: found no ensemble'),
     (['--members', '0'], 'members'),
     (['--members', '1000000000'], 'members'),
     (['--seed', '9' * 30], 'seed'),

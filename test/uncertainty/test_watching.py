@@ -7,8 +7,8 @@ from active_collection.uncertainty.health import Health
 from active_collection.uncertainty.health import Level
 from active_collection.uncertainty.watching import EnsembleWatcher
 
-GOOD = {'ensemble_id': 'x', 'loading_problem': '', 'missing_topics': (), 'dropped': 0,
-        'dropped_problem': ''}
+GOOD = {'ensemble_id': 'x', 'loading_problem': '', 'missing_topics': (), 'silent_topics': (),
+        'dropped': 0, 'dropped_problem': ''}
 
 
 def wait_for(condition):
@@ -87,11 +87,13 @@ def test_every_problem_is_in_the_message():
     health.failed('hand: too short')
 
     report = health.report(ensemble_id='', loading_problem='bad file', missing_topics=('hand',),
-                           dropped=3, dropped_problem='goal: 1.000 s old')
+                           silent_topics=('joints',), dropped=3,
+                           dropped_problem='goal: 1.000 s old')
 
     assert report.level is Level.WARN
     for part in ('no ensemble', 'refused: bad file', 'not published: hand',
-                 '3 observations dropped, last: goal: 1.000 s old', 'hand: too short'):
+                 'nothing received of: joints', '3 observations dropped, last: goal: 1.000 s old',
+                 'hand: too short'):
         assert part in report.message
 
 

@@ -1,0 +1,82 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
+"""From the topics that an ensemble asks for to its observations."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+
+from active_collection.bags.alignment import AlignmentStatistics
+from active_collection.bags.alignment import Observation
+from active_collection.bags.observation import ObservationSpec
+from active_collection.errors import ActiveCollectionError
+from active_collection.nodes.observation_subscriptions import ObservationSubscriptions
+from active_collection.uncertainty.ensemble_files import Ensemble
+
+#: Called with (observation, receive time of the message that completed it as the middleware gives
+#: it (ns of the system clock; 0 where it gives none, or where no message did)).
+OnObservation = Callable[[Observation, int], None]
+
+
+class ObservationStream:
+    """
+    Subscriptions and alignment of one ensemble's specification.
+
+    :param on_observation: called for each observation, in order
+    :param on_problem: called with why a message could not be used
+    """
+
+    def __init__(self, node: Node, ensemble: Ensemble, on_observation: OnObservation,
+                 on_problem: Callable[[str], None]) -> None:
+        self._node = node
+        self._on_observation = on_observation
+        self._on_problem = on_problem
+        self._aligner = ensemble.aligner()
+        self._subscriptions = ObservationSubscriptions(
+            node, ensemble.description.observation, self._on_message)
+        self._subscriptions.discover()
+
+    @property
+    def spec(self) -> ObservationSpec:
+        """Return the specification."""
+        return self._subscriptions.spec
+
+    @property
+    def statistics(self) -> AlignmentStatistics:
+        """Return what became of the reference messages so far."""
+        return self._aligner.statistics
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Return the topics that nobody publishes."""
+        return self._subscriptions.missing
+
+    def silent_for(self, seconds: float) -> tuple[str, ...]:
+        """Return the topics that are published and of which nothing has come for a time (s)."""
+        silent = self._aligner.silent_since(self._now() - round(seconds * 1e9))
+        return tuple(topic for topic in silent if topic not in self.missing)
+
+    def poll(self) -> None:
+        """Subscribe to what is published by now; give observations whose wait is over."""
+        if self.missing:
+            self._subscriptions.discover()
+        for observation in self._aligner.advance(self._now()):
+            self._on_observation(observation, 0)
+
+    def close(self) -> None:
+        """Take every subscription back."""
+        self._subscriptions.close()
+
+    def _on_message(self, topic: str, message: Any, received_ns: int) -> None:
+        try:
+            observations = self._aligner.add(topic, message, self._now())
+        except ActiveCollectionError as error:
+            self._on_problem(str(error))
+            return
+        for observation in observations:
+            self._on_observation(observation, received_ns)
+
+    def _now(self) -> int:
+        return int(self._node.get_clock().now().nanoseconds)
