@@ -14,6 +14,7 @@ from pathlib import Path
 from time import perf_counter
 
 NAME = 'index'
+UNITS = ('frame', 'segment', 'change-point', 'trajectory')
 HELP = 'index the images of bags into a pool'
 
 #: Lines about corrupt messages that are shown; the rest is counted.
@@ -33,6 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='of the stored embeddings (default: %(default)s)')
     parser.add_argument('--rate', default=2.0, type=float, metavar='HZ',
                         help='frames a second of each camera; 0 takes all (default: %(default)s)')
+    parser.add_argument('--unit', default='frame', choices=UNITS,
+                        help='what is chosen later: frames, segments of equal length, segments '
+                             'between changes, or whole trajectories (default: %(default)s)')
+    parser.add_argument('--seconds', default=5.0, type=float, metavar='SECONDS',
+                        help='length of segments; shortest one between changes '
+                             '(default: %(default)s)')
+    parser.add_argument('--penalty', default=1.0, type=float,
+                        help='of one more segment between changes: more gives fewer '
+                             '(default: %(default)s)')
     parser.add_argument('--topic', action='append', default=[],
                         help='image topic, may be given again (default: all)')
     parser.add_argument('--tolerance', default=0.1, type=float, metavar='SECONDS',
@@ -41,8 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--processes', default=os.cpu_count() or 1, type=int,
                         help='bags indexed at a time (default: %(default)s)')
     parser.add_argument('--engine', default='processes',
-                        help='where to run them (default: %(default)s)')
-    parser.add_argument('--address', default='', help='of the cluster, for engines that have one')
+                        help="where to run them: 'processes' of this machine, or 'ray' "
+                             '(default: %(default)s)')
+    parser.add_argument('--address', default='', metavar='HOST:PORT',
+                        help='of the Ray cluster, whose machines see bags and pool under the same '
+                             'paths; empty: Ray on this machine')
+    parser.add_argument('--verify', action='store_true',
+                        help='first compare all embeddings of the pool with their checksum')
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,6 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
     from active_collection.selection.index import IndexSettings
     from active_collection.selection.index import index
     from active_collection.selection.index_bag import Sampling
+    from active_collection.selection.pool import INDEX
+    from active_collection.selection.pool import Pool
+    from active_collection.selection.segments import Grouping
 
     settings = IndexSettings(
         extractor=arguments.extractor,
@@ -63,15 +81,19 @@ def run(arguments: argparse.Namespace) -> int:
         sampling=Sampling(
             rate_hz=positive(arguments.rate, '--rate', zero=True),
             topics=tuple(arguments.topic),
-            tolerance_s=positive(arguments.tolerance, '--tolerance', zero=True)),
+            tolerance_s=positive(arguments.tolerance, '--tolerance', zero=True),
+            grouping=Grouping(arguments.unit, positive(arguments.seconds, '--seconds'),
+                              positive(arguments.penalty, '--penalty'))),
         engine=arguments.engine,
         processes=int(positive(arguments.processes, '--processes')),
         address=arguments.address)
+    if arguments.verify and (arguments.pool / INDEX).exists():
+        Pool.open(arguments.pool).verify()
     bags = find_bags(arguments.paths)
     start = perf_counter()
     with progress('indexing bags') as update:
         report = index(bags, arguments.pool, settings, lambda done, total, units: update(
-            done, total, f'{units / max(perf_counter() - start, 1e-9):.0f} images/s'))
+            done, total, f'{units / max(perf_counter() - start, 1e-9):.0f} units/s'))
     if not report.units and len(bags) == 1 and report.failed:
         print(f'active-collection: {report.failed[0][1]}', file=sys.stderr)
         return 2
@@ -83,8 +105,9 @@ def run(arguments: argparse.Namespace) -> int:
     share = report.extractor_s / report.worker_s if report.worker_s else 0.0
     print(f'{report.indexed} bags indexed, {report.unchanged} unchanged, '
           f'{report.copies} copies, {len(report.failed)} left out; '
-          f'{report.added} images added, {len(report.corrupt)} corrupt ones left out')
+          f'{report.added} {arguments.unit}s added, {report.corrupt_count} corrupt messages or '
+          'chunks left out')
     print(f'{report.units} units in {arguments.pool}; '
-          f'{report.added / max(perf_counter() - start, 1e-9):.1f} images/s, '
+          f'{report.added / max(perf_counter() - start, 1e-9):.1f} units/s, '
           f'{share:.0%} of the time in the extractor')
     return 0

@@ -95,6 +95,19 @@ def _add_collection(parts: dict[str, Any], data: Path, complaints: list[str]) ->
     parts.update(
         assignments=in_rounds(assignments, evaluations, history.ensembles),
         evaluations=tuple(evaluations), factors=history.factors, verdicts=history.verdicts)
+    _add_labels(parts, data, complaints)
+
+
+def _add_labels(parts: dict[str, Any], data: Path, complaints: list[str]) -> None:
+    from active_collection.cli.report_labels import read_labels
+
+    try:
+        rounds, verdicts = read_labels(data)
+    except ActiveCollectionError as error:
+        complaints.append(str(error))
+        parts['missing']['labels'] = str(error)
+        return
+    parts.update(labels=rounds, verdicts=(*parts['verdicts'], *verdicts))
 
 
 def _add_selection(parts: dict[str, Any], arguments: argparse.Namespace,

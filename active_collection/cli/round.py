@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from active_collection.selection.metrics import Metrics
     from active_collection.selection.rounds import Round
 
 NAME = 'round'
@@ -23,6 +22,8 @@ HELP = 'turn the annotation loop: start, export, ingest, status, stop'
 #: The first round covers the pool: this share of it, within these bounds.
 _SEED_SHARE, _SEED_LEAST, _SEED_MOST = 0.05, 50, 500
 _BATCH = 300
+#: What `stop` draws, below rounds/.
+_PAGE = 'stopping.html'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +52,9 @@ def _add_start(step: argparse.ArgumentParser) -> None:
     step.add_argument('--strategy', default='',
                       help='query strategy (default: hybrid; in the first round typiclust, '
                            'which covers the pool; random for a plain seed)')
+    step.add_argument('--held-out', action='store_true',
+                      help='keep the labels of this round apart, to test what the others teach '
+                           '(strategy default: random, a fair sample)')
     query.add_arguments(step)
 
 
@@ -96,12 +100,14 @@ def _start(arguments: argparse.Namespace) -> int:
     before = all_rounds(arguments.data / 'rounds')
     pool = Pool.open(arguments.data / 'pool')
     seed_count = max(_SEED_LEAST, min(_SEED_MOST, round(_SEED_SHARE * len(pool))))
+    usual = 'random' if arguments.held_out else 'hybrid' if before else 'typiclust'
     query = shared.query_of(
         arguments, pool, count=arguments.count or (_BATCH if before else seed_count),
-        strategy=arguments.strategy or ('hybrid' if before else 'typiclust'), before=before)
+        strategy=arguments.strategy or usual, before=before)
     selection = select(pool, query)
     number = number_of(before[-1]) + 1 if before else 1
-    made = write_round(arguments.data / 'rounds' / str(number), pool, query, selection)
+    made = write_round(arguments.data / 'rounds' / str(number), pool, query, selection,
+                       held_out=arguments.held_out)
     shared.tell(query, selection, pool)
     print(f'round {number}: {len(selection.picks)} of {len(pool)} units selected by '
           f'{query.strategy} into {made.directory}')
@@ -129,41 +135,58 @@ def _ingest(arguments: argparse.Namespace) -> int:
     from active_collection.annotation.formats import FORMATS
     from active_collection.annotation.items import read_items
     from active_collection.cli.rounds import label_rows
-    from active_collection.cli.rounds import labels_of
     from active_collection.selection import labels
-    from active_collection.selection import metrics
-    from active_collection.selection.pool import Pool
     from active_collection.selection.rounds import all_rounds
-    from active_collection.selection.rounds import number_of
 
     opened = _round(arguments)
     items, classes = read_items(opened.directory / 'export')
     read = FORMATS.get(arguments.format)().read(arguments.file, items, classes)
     annotations = without_repeats(read)
     path = labels.add(opened.directory, label_rows(annotations))
-    rows = labels.read(path)
-    number = number_of(opened.directory)
-    upto = [r for r in all_rounds(arguments.data / 'rounds') if number_of(r) <= number]
-    measured = metrics.measure(number, Pool.open(opened.pool), labels_of(upto),
-                               len(labels.disagreement(rows)), labels_of(upto[:-1]))
-    metrics.write(opened.directory, measured)
+    disagree = len(labels.disagreement(labels.read(path)))
+    if opened.is_held_out:  # every point of the curve can be tested on it
+        again = [r for r in all_rounds(arguments.data / 'rounds') if labels.versions(r)]
+    else:
+        again = [opened.directory]
+    for directory in again:
+        _measure(arguments.data, directory)
     print(f'{len(annotations)} annotations of {len({a.unit_id for a in annotations})} of '
           f'{len(items)} pictures, {len(read) - len(annotations)} repeats; version {path.stem}; '
-          f'annotators disagree on {measured.disagreements} pictures')
+          f'annotators disagree on {disagree} pictures')
     return 0
+
+
+def _measure(data: Path, directory: Path) -> None:
+    """Train the light head on all labels up to a round, and keep what it taught."""
+    from active_collection.cli.rounds import held_out_of
+    from active_collection.cli.rounds import labels_of
+    from active_collection.selection import labels
+    from active_collection.selection import metrics
+    from active_collection.selection.pool import Pool
+    from active_collection.selection.rounds import Round
+    from active_collection.selection.rounds import all_rounds
+    from active_collection.selection.rounds import number_of
+
+    number, rounds = number_of(directory), all_rounds(data / 'rounds')
+    upto = [r for r in rounds if number_of(r) <= number]
+    metrics.write(directory, metrics.measure(
+        number, Pool.open(Round.open(directory).pool), labels_of(upto),
+        disagreements=len(labels.disagreement(labels.newest(directory))),
+        before=labels_of(upto[:-1]), held_out=held_out_of(rounds)))
 
 
 def _status(arguments: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
+    from active_collection.cli.report_labels import curve
     from active_collection.selection import labels
     from active_collection.selection.rounds import Round
     from active_collection.selection.rounds import all_rounds
 
     table = Table('round', 'strategy', 'selected', 'labelled', 'disagree', 'accuracy', 'entropy',
                   'kappa', 'radius')
-    known = {point.round: point for point in _curve(arguments.data)}
+    known = {point.round: point for point in curve(arguments.data)}
     for directory in all_rounds(arguments.data / 'rounds'):
         opened, rows = Round.open(directory), labels.newest(directory)
         point = known.get(int(directory.name))
@@ -176,21 +199,37 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _stop(arguments: argparse.Namespace) -> int:
+    import time
+
+    from active_collection.cli.report_labels import curve
+    from active_collection.cli.report_labels import keep_settings
+    from active_collection.cli.report_labels import label_rounds
+    from active_collection.cli.report_labels import settings_of
+    from active_collection.cli.report_labels import verdicts
     from active_collection.config import load
     from active_collection.errors import SelectionError
+    from active_collection.report.data import ReportData
+    from active_collection.report.page import write_report
     from active_collection.selection.stopping import StoppingSettings
     from active_collection.selection.stopping import judge
 
-    settings = load(arguments.criteria, StoppingSettings) if arguments.criteria else (
-        StoppingSettings())
-    curve = _curve(arguments.data)
-    if not curve:
+    points = curve(arguments.data)
+    if not points:
         raise SelectionError(arguments.data / 'rounds', found='no round with labels',
                              expected='at least one (`round ingest` takes them in)')
-    verdicts = judge(curve, settings)
-    for verdict in verdicts:
+    settings = settings_of(arguments.data)
+    if arguments.criteria:
+        settings = load(arguments.criteria, StoppingSettings)
+        keep_settings(arguments.data, settings)
+    judged = judge(points, settings)
+    for verdict in judged:
         print(f'{"stop" if verdict.fired else "go on"}: {verdict.criterion}: {verdict.text}')
-    fired = [verdict.criterion for verdict in verdicts if verdict.fired]
+    page = arguments.data / 'rounds' / _PAGE
+    write_report(ReportData(
+        'Whether to label more', str(arguments.data), time.time_ns(),
+        labels=label_rounds(arguments.data, points), verdicts=verdicts(points, settings)), page)
+    print(f'plot: {page}')
+    fired = [verdict.criterion for verdict in judged if verdict.fired]
     print(f'stop, because of {", ".join(fired)}' if fired else 'go on')
     return 0
 
@@ -207,14 +246,6 @@ def _round(arguments: argparse.Namespace) -> Round:
         raise SelectionError(arguments.data / 'rounds', found='no round',
                              expected='at least one (`round start` selects it)')
     return Round.open(found[-1])
-
-
-def _curve(data: Path) -> list[Metrics]:
-    from active_collection.selection import metrics
-    from active_collection.selection.rounds import all_rounds
-
-    return [metrics.read(directory) for directory in all_rounds(data / 'rounds')
-            if (directory / metrics.FILE).exists()]
 
 
 def _short(value: float) -> str:

@@ -95,13 +95,30 @@ def labels_of(rounds: Sequence[Path]) -> dict[str, str]:
     """
     Return the majority's label of each labelled unit of rounds; a later round's counts.
 
+    Labels of held-out rounds are not in it.
+
     :raises SelectionError: where labels cannot be read
     """
+    return _labels_of(rounds, held_out=False)
+
+
+def held_out_of(rounds: Sequence[Path]) -> dict[str, str]:
+    """
+    Return the same of held-out rounds.
+
+    :raises SelectionError: where labels cannot be read
+    """
+    return _labels_of(rounds, held_out=True)
+
+
+def _labels_of(rounds: Sequence[Path], *, held_out: bool) -> dict[str, str]:
     from active_collection.selection import labels
+    from active_collection.selection.rounds import Round
 
     found: dict[str, str] = {}
     for directory in rounds:
-        found.update(labels.majority(labels.newest(directory)))
+        if Round.open(directory).is_held_out == held_out:
+            found.update(labels.majority(labels.newest(directory)))
     return found
 
 

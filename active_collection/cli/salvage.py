@@ -4,8 +4,9 @@
 Make a whole bag of one whose recorder died.
 
 PATH is a torn .mcap or .db3 file, a rosbag2 directory of such files, with or without its
-metadata.yaml, or an episode's <id>.recording directory, which is replaced by the whole one. Anything
-else stays as it is; the whole bag is made beside it. Where there is not one whole message, none is made.
+metadata.yaml, or an episode's <id>.recording directory, which is replaced by the whole one.
+Anything else stays as it is; the whole bag is made beside it. Where there is not one whole
+message, none is made.
 """
 from __future__ import annotations
 

@@ -201,6 +201,41 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelRound:
+    """
+    A round of annotation, once its labels are in. NaN: not known.
+
+    :param selected: units chosen in it
+    :param labelled: units with a label, of this round and all before
+    :param disagreements: units that annotators label differently
+    :param correct: labels that a light head gets right, of `tested`
+    :param held_out: whether those are of a set kept apart, not left out in turn
+    :param entropy: mean entropy of the head's predictions (nats)
+    :param kappa: agreement of its predictions with the round's before, -1 to 1
+    :param radius: largest distance of a unit to the nearest labelled one
+    :param uncertainty: mean known uncertainty of what is not labelled
+    """
+
+    round: int
+    strategy: str
+    selected: int
+    labelled: int
+    disagreements: int = 0
+    correct: int = 0
+    tested: int = 0
+    held_out: bool = False
+    entropy: float = math.nan
+    kappa: float = math.nan
+    radius: float = math.nan
+    uncertainty: float = math.nan
+
+    @property
+    def accuracy(self) -> float:
+        """Return the share of correct labels; NaN where none could be tested."""
+        return self.correct / self.tested if self.tested else math.nan
+
+
+@dataclass(frozen=True, slots=True)
 class ReportData:
     """
     The whole input of a report. What is empty or None is left out of the page.
@@ -220,6 +255,7 @@ class ReportData:
     factors: Mapping[str, Mapping[str, FactorRange]] = field(default_factory=dict)
     pool: Pool | None = None
     selection: Selection | None = None
+    labels: tuple[LabelRound, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
 
@@ -227,7 +263,7 @@ class ReportData:
     def is_empty(self) -> bool:
         """Tell whether there is nothing to show."""
         return not (self.assignments or self.evaluations or self.pool or self.selection
-                    or self.verdicts)
+                    or self.labels or self.verdicts)
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from active_collection.report import collection
 from active_collection.report import contact
 from active_collection.report import coverage
 from active_collection.report import embedding_map
+from active_collection.report import label_rounds
 from active_collection.report import learning
 from active_collection.report import summary
 from active_collection.report.data import ReportData
@@ -60,6 +61,7 @@ SECTIONS = (
     Section('learning', 'Success and uncertainty by round', learning.build, 'no evaluations'),
     Section('coverage', 'Object configurations covered', coverage.build,
             'no finished episode has an object configuration'),
+    Section('labels', 'What the labels taught', label_rounds.build, 'no round has labels'),
     Section('verdict', 'Whether to go on', lambda data: data.verdicts or None,
             'no stopping rule has been evaluated'),
     Section('map', 'Map of the pool', embedding_map.build, 'no pool with embeddings'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import math
+import os
 import shutil
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -35,6 +36,8 @@ from active_collection.selection.pool import stored_path
 #: A job ends with the bag that makes it this large (bytes) or this long (bags).
 _JOB_BYTES = 256 << 20
 _JOB_BAGS = 64
+#: Lines about damage that are kept.
+_LINES = 1000
 #: A process takes a second or two to start: it has to be worth it (bytes of bags).
 _PROCESS_BYTES = 32 << 20
 
@@ -48,6 +51,8 @@ class IndexSettings:
     :param dtype: of the stored embeddings, float32 or float16
     :param engine: name of the engine that runs the jobs
     :param processes: jobs at a time
+    :param address: where the engine runs them, for one that reaches beyond this machine
+    :param threads: of each process; 0: what the machine has, shared among the processes
     """
 
     extractor: str = 'descriptor'
@@ -57,7 +62,7 @@ class IndexSettings:
     engine: str = 'processes'
     processes: int = 1
     address: str = ''
-    threads: int = 1
+    threads: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ class IndexReport:
     :param unchanged: bags that were in the pool as they are
     :param copies: bags whose content is that of another one
     :param failed: (bag, one line) for each bag that could not be indexed
-    :param corrupt: one line for each message that was left out
+    :param corrupt: one line for each message or chunk that was left out, as far as they are kept
+    :param corrupt_count: how many there were
     :param added: units added
     :param units: units in the pool
     :param extractor_s: time spent in the extractor (s), of the workers' `worker_s`
@@ -80,6 +86,7 @@ class IndexReport:
     copies: int = 0
     failed: tuple[tuple[str, str], ...] = ()
     corrupt: tuple[str, ...] = ()
+    corrupt_count: int = 0
     added: int = 0
     units: int = 0
     extractor_s: float = 0.0
@@ -106,25 +113,39 @@ def index(bags: Sequence[Path], pool: Path, settings: IndexSettings,
     with _locked(pool):
         description = _describe(pool, settings)
         merge.merge(pool, description)  # what a killed run left
-        report, wanted, moved, keep = _compare(bags, pool)
-        jobs = _jobs(wanted, pool / DIRECTORY, settings)
-        worth = sum(bag.size for bag in wanted) // _PROCESS_BYTES
-        engine = ENGINES.get(settings.engine)(
-            max(1, min(settings.processes, len(jobs), worth)), settings.address)
-        done = 0
-        progress(0, len(wanted), 0)
-        for result in engine.run(jobs):
-            done += result.bags + len(result.failed)
-            report = replace(
-                report, indexed=report.indexed + result.bags, added=report.added + result.units,
-                failed=report.failed + result.failed, corrupt=report.corrupt + result.corrupt,
-                extractor_s=report.extractor_s + result.extractor_s,
-                worker_s=report.worker_s + result.total_s)
-            progress(done, len(wanted), report.added)
-        for bag, _ in report.failed:
-            keep.pop(stored_path(Path(bag), pool), None)  # what it gave before stays
-        merge.merge(pool, description, moved=moved, keep=keep)
-        return replace(report, units=merge.count(pool))
+        compared = _compare(bags, pool)
+        report, failed = _run(compared.wanted, pool, settings, progress)
+        for bag, _ in (*compared.failed, *failed):
+            compared.keep.pop(stored_path(Path(bag), pool), None)  # what it gave before stays
+        merge.merge(pool, description, moved=compared.moved, keep=compared.keep)
+        return replace(report, unchanged=len(compared.moved), copies=compared.copies,
+                       failed=(*compared.failed, *failed), units=merge.count(pool))
+
+
+def _run(wanted: Sequence[BagToIndex], pool: Path, settings: IndexSettings,
+         progress: Progress) -> tuple[IndexReport, list[tuple[str, str]]]:
+    """Index bags into parts; return what came of it but for what the pool had before."""
+    worth = sum(bag.size for bag in wanted) // _PROCESS_BYTES
+    processes = max(1, min(settings.processes, len(wanted), worth))
+    threads = settings.threads or max(1, (os.cpu_count() or 1) // processes)
+    jobs = _jobs(wanted, pool / DIRECTORY, replace(settings, threads=threads))
+    engine = ENGINES.get(settings.engine)(min(processes, max(1, len(jobs))), settings.address)
+    report = IndexReport()
+    failed: list[tuple[str, str]] = []
+    corrupt: list[str] = []
+    done = 0
+    progress(0, len(wanted), 0)
+    for result in engine.run(jobs):
+        done += result.bags + len(result.failed)
+        failed += result.failed
+        corrupt += result.corrupt[:max(0, _LINES - len(corrupt))]
+        report = replace(
+            report, indexed=report.indexed + result.bags, added=report.added + result.units,
+            corrupt_count=report.corrupt_count + result.corrupt_count,
+            extractor_s=report.extractor_s + result.extractor_s,
+            worker_s=report.worker_s + result.total_s)
+        progress(done, len(wanted), report.added)
+    return replace(report, corrupt=tuple(corrupt)), failed
 
 
 @contextmanager
@@ -147,11 +168,15 @@ def _describe(pool: Path, settings: IndexSettings) -> Description:
     run of another kind left is worth nothing before it is merged.
     """
     known = read_description(pool) if (pool / DESCRIPTION).exists() else None
+    sampling, grouping = settings.sampling, settings.sampling.grouping
+    described = Description(
+        extractor=settings.extractor, options=dict(settings.options), dtype=settings.dtype,
+        dimension=1, rate_hz=sampling.rate_hz, topics=sampling.topics, unit=grouping.unit,
+        seconds=grouping.seconds, penalty=grouping.penalty)
     begun = (pool / INDEX).exists()
     if known is not None:
-        wanted = {'extractor': settings.extractor, 'options': dict(settings.options),
-                  'dtype': settings.dtype, 'rate_hz': settings.sampling.rate_hz,
-                  'topics': settings.sampling.topics}
+        wanted = {name: getattr(described, name) for name in Description.model_fields
+                  if name not in {'format', 'dimension'}}
         for name, value in wanted.items():
             if getattr(known, name) != value and not begun:
                 known = None
@@ -163,46 +188,55 @@ def _describe(pool: Path, settings: IndexSettings) -> Description:
     if known is not None:
         return known
     extractor = EXTRACTORS.get(settings.extractor)(dict(settings.options))
-    description = Description(
-        extractor=settings.extractor, options=dict(settings.options), dtype=settings.dtype,
-        dimension=extractor.dimension, rate_hz=settings.sampling.rate_hz,
-        topics=settings.sampling.topics)
+    description = described.model_copy(update={'dimension': extractor.dimension})
     if not begun:
         shutil.rmtree(pool / DIRECTORY, ignore_errors=True)
     write_whole(pool / DESCRIPTION, description.model_dump_json(indent=2) + '\n')
     return description
 
 
-def _compare(bags: Sequence[Path], pool: Path) -> tuple[
-        IndexReport, list[BagToIndex], dict[str, Path], dict[str, str]]:
+@dataclass
+class _Compared:
     """
-    Tell what is to be done.
+    What is to be done.
 
-    :return: the report so far; the bags to index; the key of each bag that the pool has to where
-        it lies now; and the stored path of each bag seen to its key
+    :param wanted: the bags to index
+    :param moved: the key of each bag that the pool has, and where the bag lies now
+    :param keep: the stored path of each bag seen, and its key
+    :param copies: bags whose content is that of another one
+    :param failed: (bag, one line) for each bag that cannot be read
     """
+
+    wanted: list[BagToIndex] = field(default_factory=list)
+    moved: dict[str, Path] = field(default_factory=dict)
+    keep: dict[str, str] = field(default_factory=dict)
+    copies: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+def _compare(bags: Sequence[Path], pool: Path) -> _Compared:
+    """Tell what is to be done."""
     known = merge.known_keys(pool)
-    report = IndexReport()
-    wanted: dict[str, BagToIndex] = {}
-    moved: dict[str, Path] = {}
-    keep: dict[str, str] = {}
+    compared = _Compared()
+    seen: set[str] = set()
     for bag in bags:
         try:
             key = content_key(bag)
-        except ActiveCollectionError as error:
-            report = replace(report, failed=(*report.failed, (str(bag), str(error))))
+            size = _size(bag)
+        except (ActiveCollectionError, OSError) as error:
+            compared.failed.append((str(bag), str(error)))
             continue
+        if key in seen:
+            compared.copies += 1
+            continue
+        seen.add(key)
         stored = stored_path(bag, pool)
-        if key in wanted or key in moved:
-            report = replace(report, copies=report.copies + 1)
-            continue
-        keep[stored] = key
+        compared.keep[stored] = key
         if key in known:
-            moved[key] = bag
-            report = replace(report, unchanged=report.unchanged + 1)
+            compared.moved[key] = bag
         else:
-            wanted[key] = BagToIndex(bag, stored, key, _size(bag))
-    return report, list(wanted.values()), moved, keep
+            compared.wanted.append(BagToIndex(bag, stored, key, size))
+    return compared
 
 
 def _size(bag: Path) -> int:

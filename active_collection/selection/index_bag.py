@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -18,21 +17,26 @@ from numpy.typing import NDArray
 from active_collection.bags.images import MAX_PIXELS
 from active_collection.bags.images import RGB
 from active_collection.bags.images import image_topics
-from active_collection.bags.images import stamp_ns
-from active_collection.bags.images import to_rgb
-from active_collection.bags.reader import Bag
 from active_collection.bags.reader import Message
 from active_collection.bags.reader import open_bag
+from active_collection.bags.storage import Limits
 from active_collection.episode import EpisodeRecord
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import BagError
 from active_collection.scenario import scenario_key
 from active_collection.selection import estimates
 from active_collection.selection.extractors import Extractor
+from active_collection.selection.frames import Frame
+from active_collection.selection.frames import Frames
 from active_collection.selection.quality import measure
+from active_collection.selection.segments import Grouping
+from active_collection.selection.segments import grouped
 
-#: Images that are embedded together.
+#: Images that are embedded together: at most so many, and so many bytes.
 _BATCH = 32
+_BATCH_BYTES = 96 << 20
+#: Lines about damage that are kept of one bag; the rest is counted.
+_LINES = 20
 #: Longest stored topic part of a unit's name.
 _NAME_LENGTH = 24
 
@@ -40,18 +44,21 @@ _NAME_LENGTH = 24
 @dataclass(frozen=True)
 class Sampling:
     """
-    Which frames of a bag become units.
+    Which frames of a bag are looked at, and what they make up.
 
     :param rate_hz: frames a second of bag time and topic; 0 takes every frame
     :param topics: image topics; all of the bag where empty
     :param tolerance_s: largest distance of a frame to the estimate that it is given (s)
     :param max_pixels: larger images are left out
+    :param limits: what compressed data may take
     """
 
     rate_hz: float = 2.0
     topics: tuple[str, ...] = ()
     tolerance_s: float = 0.1
     max_pixels: int = MAX_PIXELS
+    grouping: Grouping = field(default_factory=Grouping)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass
@@ -61,14 +68,22 @@ class BagUnits:
 
     :param rows: one a unit, with the columns of the pool's schema but for embedding_row
     :param embeddings: one float32 array of shape (n, dimension) a batch
-    :param corrupt: one line for each message that was left out
+    :param corrupt: one line for each message or chunk that was left out, as far as they are kept
+    :param corrupt_count: how many there were
     :param extractor_s: time spent in the extractor (s)
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     embeddings: list[NDArray[np.float32]] = field(default_factory=list)
     corrupt: list[str] = field(default_factory=list)
+    corrupt_count: int = 0
     extractor_s: float = 0.0
+
+    def leave_out(self, error: Exception) -> None:
+        """Count what is corrupt, and keep the first lines about it."""
+        self.corrupt_count += 1
+        if len(self.corrupt) < _LINES:
+            self.corrupt.append(str(error))
 
 
 def index_bag(path: Path, *, stored: str, key: str, sampling: Sampling,
@@ -76,36 +91,45 @@ def index_bag(path: Path, *, stored: str, key: str, sampling: Sampling,
     """
     Return the units of a bag.
 
-    A message that cannot be decoded is left out and named in `corrupt`.
+    What is corrupt is left out and named in `corrupt`.
 
     :param stored: what the `bag` column holds
     :param key: the bag's content key
-    :raises BagError: where the bag cannot be read to its end, or has no images
+    :raises BagError: where nothing of the bag can be read, or it has no images
     """
     units = BagUnits()
-    with open_bag(path) as bag:
-        cameras = [t for t in image_topics(bag) if not sampling.topics or t in sampling.topics]
+    with open_bag(path, on_damage=units.leave_out, limits=sampling.limits) as bag:
+        topics = image_topics(bag)
+        cameras = [t for t in topics if not sampling.topics or t in sampling.topics]
         if not cameras:
-            raise BagError(path, found=f'images on {", ".join(image_topics(bag))}',
+            raise BagError(path, found=f'images on {", ".join(topics)}',
                            expected=f'images on {", ".join(sampling.topics)}')
         fixed = {'bag': stored, 'bag_key': key, **record_columns(bag.episode)}
+        frames = Frames(bag, cameras, rate_hz=sampling.rate_hz, max_pixels=sampling.max_pixels)
         gathered: dict[str, list[estimates.Row]] = {
             name: [] for name, info in bag.topics.items() if info.type == estimates.ESTIMATE_TYPE}
         pending: list[tuple[dict[str, Any], RGB]] = []
-        for message in _wanted(bag, cameras, list(gathered), sampling.rate_hz):
+        for message in bag.messages([*cameras, *gathered], wanted=frames.wanted):
             try:
                 if message.topic in gathered:
                     gathered[message.topic].append(estimates.row(
                         message.decode(), message.receive_ns, f'{path}: {message.topic}'))
-                else:
-                    pending.append(_frame(message, fixed, path, sampling.max_pixels))
+                elif (frame := frames.take(message)) is not None:
+                    pending.append((_row(frame, fixed), frame.picture))
             except ActiveCollectionError as error:
-                units.corrupt.append(str(error))
-            if len(pending) == _BATCH:
+                units.leave_out(error)
+            if len(pending) == _BATCH or sum(p.nbytes for _, p in pending) > _BATCH_BYTES:
                 _embed(pending, extractor, units)
                 pending.clear()
         _embed(pending, extractor, units)
+    if not units.rows and units.corrupt:
+        raise BagError(path, found=f'nothing that can be used: {units.corrupt[0]}',
+                       expected='images that can be decoded')
     _join_estimates(units, gathered, sampling.tolerance_s)
+    if units.rows:
+        units.rows, vectors = grouped(
+            units.rows, np.concatenate(units.embeddings), sampling.grouping)
+        units.embeddings = [vectors]
     return units
 
 
@@ -127,44 +151,22 @@ def record_columns(record: EpisodeRecord | None) -> dict[str, str]:
             'outcome': record.outcome.value, 'source': record.source.value}
 
 
-def _wanted(bag: Bag, cameras: list[str], others: list[str], rate_hz: float) -> Iterator[Message]:
-    """
-    Yield all messages of `others`, and of each camera the first message of each period.
-
-    Periods are counted from the camera's first message, so that jitter does not accumulate.
-    """
-    period_ns = round(1e9 / rate_hz) if rate_hz > 0 else 0
-    first: dict[str, int] = {}
-    taken: dict[str, int] = {}
-    for message in bag.messages([*cameras, *others]):
-        if message.topic in cameras and period_ns:
-            start = first.setdefault(message.topic, message.receive_ns)
-            # A frame that comes up to 5 % of a period early still counts for the next period.
-            period = (message.receive_ns - start + period_ns // 20) // period_ns
-            if period <= taken.get(message.topic, -1):
-                continue
-            taken[message.topic] = period
-        yield message
-
-
-def _frame(message: Message, fixed: Mapping[str, str], path: Path,
-           max_pixels: int) -> tuple[dict[str, Any], RGB]:
-    where = f'{path}: {message.topic} at {message.receive_ns} ns'
-    decoded = message.decode()
-    image = to_rgb(decoded, where=where, max_pixels=max_pixels)
-    quality = measure(image)
-    row = {
+def _row(frame: Frame, fixed: Mapping[str, str]) -> dict[str, Any]:
+    message = frame.message
+    return {
         **fixed,
         'unit_id': unit_id(fixed['bag_key'], message),
         'topic': message.topic,
         'receive_ns': message.receive_ns,
         'sequence': message.sequence,
-        'stamp_ns': stamp_ns(decoded, message.receive_ns),
-        'width': image.shape[1],
-        'height': image.shape[0],
-        **quality._asdict(),
+        'start_ns': message.receive_ns,
+        'stop_ns': message.receive_ns + 1,
+        'frames': 1,
+        'stamp_ns': frame.stamp_ns,
+        'width': frame.picture.shape[1],
+        'height': frame.picture.shape[0],
+        **measure(frame.picture)._asdict(),
     }
-    return row, image
 
 
 def unit_id(key: str, message: Message) -> str:
@@ -194,9 +196,10 @@ def _embed(pending: list[tuple[dict[str, Any], RGB]], extractor: Extractor,
                 units.embeddings.append(_vectors(extractor, [image]))
                 units.rows.append(row)
             except Exception as error:
-                units.corrupt.append(f'{row["bag"]}: {row["topic"]} at {row["receive_ns"]} ns: '
-                                     f'found {type(error).__name__}: {error}, expected an image '
-                                     'that the extractor can embed')
+                units.leave_out(BagError(
+                    f'{row["bag"]}: {row["topic"]} at {row["receive_ns"]} ns',
+                    found=f'{type(error).__name__}: {error}',
+                    expected='an image that the extractor can embed'))
     units.extractor_s += perf_counter() - start
 
 

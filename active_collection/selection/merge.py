@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,13 +20,17 @@ from active_collection.files import of_path
 from active_collection.files import sync_directory
 from active_collection.selection.index_bag import record_columns
 from active_collection.selection.parts import DIRECTORY
-from active_collection.selection.parts import read_part
+from active_collection.selection.parts import read_rows
+from active_collection.selection.parts import read_vectors
 from active_collection.selection.pool import EMBEDDINGS
 from active_collection.selection.pool import INDEX
 from active_collection.selection.pool import SCHEMA
 from active_collection.selection.pool import Description
 from active_collection.selection.pool import Pool
+from active_collection.selection.pool import checksum
+from active_collection.selection.pool import checksum_of
 from active_collection.selection.pool import stored_path
+from active_collection.selection.pool import with_checksum
 
 _COPY = 1 << 16
 
@@ -57,46 +60,39 @@ def merge(pool: Path, description: Description, *, moved: Mapping[str, Path] | N
     :param keep: stored path to content key: rows of that path with another key are dropped,
         because the bag has changed
     """
-    parts = [(path, *_part(path)) for path in sorted((pool / DIRECTORY).glob('*.parquet'))]
+    parts = sorted((pool / DIRECTORY).glob('*.parquet'))
     old = Pool.open(pool) if (pool / INDEX).exists() else None
-    before = old.units.cast(SCHEMA) if old else SCHEMA.empty_table()
-    units, fresh = _added(before, parts, len(old.embeddings) if old else 0, description)
+    before = old.units.cast(SCHEMA.with_metadata(old.units.schema.metadata)
+                            ) if old else SCHEMA.empty_table()
+    units, fresh = _added(before, parts, len(old.embeddings) if old else 0)
     units = _updated(_dropped(units, keep or {}, moved or {}), pool, moved or {})
     if fresh:
-        _append(pool / EMBEDDINGS, old.embeddings if old else None, fresh, description)
+        rows, value = _append(pool / EMBEDDINGS, old, fresh, description)
+        units = with_checksum(units, rows, value)
     if units is not before:
         _write_table(pool / INDEX, units)
-    for path, _, _ in parts:
+    for path in parts:
         path.unlink()
 
 
-def _added(units: pa.Table, parts: list[tuple[Path, pa.Table, NDArray[Any]]], rows: int,
-           description: Description) -> tuple[pa.Table, list[NDArray[Any]]]:
-    """Return the units with those of the parts, and the parts' vectors."""
+def _added(units: pa.Table, parts: list[Path], rows: int) -> tuple[
+        pa.Table, list[tuple[Path, NDArray[np.bool_]]]]:
+    """Return the units with those of the parts, and which rows of which part are new."""
     known = set(pc.unique(units['bag_key']).to_pylist())
-    fresh: list[NDArray[Any]] = []
-    for path, table, vectors in parts:
-        if vectors.shape[1] != description.dimension:
-            raise SelectionError(path, found=f'{vectors.shape[1]} dimensions',
-                                 expected=description.dimension)
+    fresh: list[tuple[Path, NDArray[np.bool_]]] = []
+    tables = [units]
+    for path in parts:
+        table = read_rows(path)
         # A kill between the index and the deletion of a part leaves one that is merged already.
         new = np.array([key not in known for key in table['bag_key'].to_pylist()], bool)
         if not new.any():
             continue
         numbers = pa.array(np.arange(rows, rows + int(new.sum())), pa.int64())
         added = table.filter(pa.array(new)).append_column('embedding_row', numbers)
-        units = pa.concat_tables([units, added.cast(SCHEMA)])
-        fresh.append(vectors[new])
-        rows += len(fresh[-1])
-    return units, fresh
-
-
-def _part(path: Path) -> tuple[pa.Table, NDArray[Any]]:
-    try:
-        return read_part(path)
-    except (OSError, pa.ArrowException, KeyError) as error:
-        raise SelectionError(path, found=f'{type(error).__name__}: {error}',
-                             expected='a part of an index (delete it to index again)') from error
+        tables.append(added.cast(SCHEMA))
+        fresh.append((path, new))
+        rows += int(new.sum())
+    return (pa.concat_tables(tables) if fresh else units), fresh
 
 
 def _dropped(units: pa.Table, keep: Mapping[str, str], moved: Mapping[str, Path]) -> pa.Table:
@@ -132,31 +128,59 @@ def _updated(units: pa.Table, pool: Path, moved: Mapping[str, Path]) -> pa.Table
     return units
 
 
-def _append(path: Path, old: NDArray[Any] | None, fresh: list[NDArray[Any]],
-            description: Description) -> None:
-    rows = (len(old) if old is not None else 0) + sum(map(len, fresh))
+def _append(path: Path, old: Pool | None, fresh: list[tuple[Path, NDArray[np.bool_]]],
+            description: Description) -> tuple[int, int]:
+    """
+    Write the embeddings with those of the parts, one part at a time; return rows and checksum.
+
+    :raises SelectionError: where the old ones are corrupt, or a part has another dimension
+    """
+    before = old.embeddings if old else np.empty((0, description.dimension), description.dtype)
+    rows = len(before) + sum(int(new.sum()) for _, new in fresh)
+    value = 0
+    stored = checksum_of(old.units) if old else None
     partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
     try:
         with partial.open('wb') as file:
             np.lib.format.write_array_header_1_0(file, {
                 'descr': np.dtype(description.dtype).str, 'fortran_order': False,
                 'shape': (rows, description.dimension)})
-            for vectors in ([old] if old is not None else []) + fresh:
-                for start in range(0, len(vectors), _COPY):
-                    file.write(np.ascontiguousarray(
-                        vectors[start:start + _COPY], dtype=description.dtype).data)
+            for start, end in _pieces(len(before), stored[0] if stored else 0):
+                piece = np.ascontiguousarray(before[start:end])
+                value = checksum(piece, value)
+                file.write(piece.data)
+                if stored and end == stored[0] and value != stored[1]:
+                    raise SelectionError(path, found='rows that differ from the checksum in '
+                                         f'{INDEX}', expected='a copy that is whole')
+            for part, new in fresh:
+                vectors = read_vectors(part)
+                if vectors.shape[1] != description.dimension:
+                    raise SelectionError(part, found=f'{vectors.shape[1]} dimensions',
+                                         expected=description.dimension)
+                vectors = np.ascontiguousarray(vectors[new], dtype=description.dtype)
+                value = checksum(vectors, value)
+                file.write(vectors.data)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        raise of_path(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
     sync_directory(path.parent)
+    return rows, value
+
+
+def _pieces(rows: int, border: int) -> list[tuple[int, int]]:
+    """Return (first, end) of pieces of rows, one of which ends at a border."""
+    ends = sorted({*range(_COPY, rows, _COPY), min(border, rows), rows} - {0})
+    return list(zip([0, *ends[:-1]], ends, strict=True)) if ends else []
 
 
 def _write_table(path: Path, table: pa.Table) -> None:
     partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
     try:
-        pq.write_table(table, partial, compression='zstd')
+        pq.write_table(table, partial, compression='zstd', write_page_checksum=True)
         with partial.open('rb') as file:
             os.fsync(file.fileno())
         partial.replace(path)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,8 @@ class Metrics:
     :param labelled: units with a label, of this round and all before
     :param classes: different labels
     :param disagreements: units that annotators label differently
-    :param correct: labels that a head gets right by cross-validation, of `tested`
+    :param correct: labels that a head gets right, of `tested`
+    :param held_out: whether those are of a held-out round, not left out in turn (cross-validation)
     :param entropy: mean entropy of the head's predictions over a sample of the pool (nats)
     :param kappa: agreement of those predictions with the round's before (Cohen, 1960), -1 to 1
     :param radius: largest distance of a sample of the pool to the nearest labelled unit
@@ -54,6 +56,7 @@ class Metrics:
     kappa: float
     radius: float
     uncertainty: float
+    held_out: bool = False
 
     @property
     def accuracy(self) -> float:
@@ -61,14 +64,18 @@ class Metrics:
         return self.correct / self.tested if self.tested else math.nan
 
 
-def measure(number: int, pool: Pool, labels: Mapping[str, str], disagreements: int,
-            before: Mapping[str, str]) -> Metrics:
+def measure(number: int, pool: Pool, labels: Mapping[str, str], *, disagreements: int,
+            before: Mapping[str, str], held_out: Mapping[str, str] | None = None) -> Metrics:
     """
     Return the point of the learning curve after a round.
+
+    A head is tested on the held-out labels, which it never sees; without any by cross-validation,
+    which flatters or blames it, for what was selected is no fair sample of the pool.
 
     :param labels: unit id to label, of this round and all before; units that the pool has lost
         are left out
     :param before: the same without this round
+    :param held_out: unit id to label of what is kept apart for testing
     """
     numbers = {name: number_ for number_, name in enumerate(pool.texts('unit_id'))}
     embeddings = Embeddings(pool.embeddings, pool.numbers('embedding_row'))
@@ -77,12 +84,17 @@ def measure(number: int, pool: Pool, labels: Mapping[str, str], disagreements: i
     predicted, sure = _predictions(labels, numbers, embeddings, sample)
     earlier, _ = _predictions(before, numbers, embeddings, sample)
     by_number = {n: labels[u] for u, n in numbers.items() if u in labels}
-    correct, tested = heads.accuracy(
-        embeddings.take(units), [by_number[int(n)] for n in units], np.random.default_rng(0))
+    apart = {numbers[u]: label for u, label in (held_out or {}).items() if u in numbers}
+    names = [by_number[int(n)] for n in units]
+    if apart and len(set(names)) > 1:
+        correct, tested = _on_held_out(embeddings, units, names, apart), len(apart)
+    else:
+        correct, tested = heads.accuracy(embeddings.take(units), names, np.random.default_rng(0))
     uncertainty = np.delete(pool.numbers('epistemic').astype(np.float64), units)
     known = uncertainty[np.isfinite(uncertainty)]
     return Metrics(
-        round=number, labelled=len(labels), classes=len(set(labels.values())),
+        round=number, labelled=len(labels) + len(held_out or {}),
+        classes=len(set(labels.values())), held_out=bool(apart),
         disagreements=disagreements, correct=correct, tested=tested, entropy=sure,
         kappa=kappa(earlier, predicted) if earlier is not None and predicted is not None
         else math.nan,
@@ -135,6 +147,16 @@ def _predictions(labels: Mapping[str, str], numbers: Mapping[str, int], embeddin
     head = heads.train(vectors, [label for _, label in known], np.random.default_rng(0), members=1)
     p = head.predict(Embeddings.of(embeddings.take(sample)))[0]
     return [head.classes[i] for i in p.argmax(axis=1)], float(entropy(p).mean())
+
+
+def _on_held_out(embeddings: Embeddings, units: Indices, names: Sequence[str],
+                 apart: Mapping[int, str]) -> int:
+    """Return how many of the labels that are kept apart a head gets right."""
+    head = heads.train(embeddings.take(units), names, np.random.default_rng(0), members=1)
+    tested = np.array(sorted(apart), np.int64)
+    predicted = head.predict(Embeddings.of(embeddings.take(tested)))[0].argmax(axis=1)
+    return sum(head.classes[code] == apart[int(unit)]
+               for code, unit in zip(predicted, tested, strict=True))
 
 
 def _radius(embeddings: Embeddings, centres: Indices, sample: Indices) -> float:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from active_collection.errors import ActiveCollectionError
+from active_collection.errors import SelectionError
 from active_collection.files import of_path
 from active_collection.files import sync_directory
 from active_collection.selection.extractors import EXTRACTORS
@@ -71,7 +72,8 @@ class JobReport:
     What came of a job.
 
     :param failed: (bag, one line) for each bag that could not be indexed
-    :param corrupt: one line for each message that was left out
+    :param corrupt: one line for each message or chunk that was left out, as far as they are kept
+    :param corrupt_count: how many there were
     :param extractor_s: time spent in the extractor (s), of `total_s`
     """
 
@@ -79,6 +81,7 @@ class JobReport:
     units: int
     failed: tuple[tuple[str, str], ...]
     corrupt: tuple[str, ...]
+    corrupt_count: int
     extractor_s: float
     total_s: float
 
@@ -97,7 +100,7 @@ def run_job(job: Job) -> JobReport:
     embeddings: list[NDArray[np.float32]] = []
     failed: list[tuple[str, str]] = []
     corrupt: list[str] = []
-    spent = 0.0
+    corrupt_count, spent = 0, 0.0
     for bag in job.bags:
         try:
             units = index_bag(bag.path, stored=bag.stored, key=bag.key, sampling=job.sampling,
@@ -108,12 +111,13 @@ def run_job(job: Job) -> JobReport:
         rows.extend(units.rows)
         embeddings.extend(units.embeddings)
         corrupt.extend(units.corrupt)
+        corrupt_count += units.corrupt_count
         spent += units.extractor_s
     if rows:
         vectors = np.concatenate(embeddings).astype(job.dtype)
         write_part(job.parts / f'{job.bags[0].key}.parquet', rows, vectors)
-    return JobReport(len(job.bags) - len(failed), len(rows), tuple(failed), tuple(corrupt), spent,
-                     perf_counter() - start)
+    return JobReport(len(job.bags) - len(failed), len(rows), tuple(failed), tuple(corrupt),
+                     corrupt_count, spent, perf_counter() - start)
 
 
 def write_part(path: Path, rows: Sequence[Mapping[str, Any]], vectors: NDArray[Any]) -> None:
@@ -131,7 +135,7 @@ def write_part(path: Path, rows: Sequence[Mapping[str, Any]], vectors: NDArray[A
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
     try:
-        pq.write_table(table, partial)
+        pq.write_table(table, partial, write_page_checksum=True)
         partial.replace(path)
     except OSError as error:
         raise of_path(path, error) from error
@@ -140,18 +144,39 @@ def write_part(path: Path, rows: Sequence[Mapping[str, Any]], vectors: NDArray[A
     sync_directory(path.parent)
 
 
-def read_part(path: Path) -> tuple[pa.Table, NDArray[Any]]:
+def read_rows(path: Path) -> pa.Table:
     """
-    Return what `write_part` wrote: the rows without embedding_row, and their vectors.
+    Return the rows that `write_part` wrote, without embedding_row.
 
-    :raises pyarrow.ArrowException: where the file is corrupt
+    :raises SelectionError: where the file is corrupt
     """
-    table = pq.read_table(path)
+    return _read(path, [f.name for f in SCHEMA if f.name != 'embedding_row'])
+
+
+def read_vectors(path: Path) -> NDArray[Any]:
+    """
+    Return the vectors that `write_part` wrote, (rows, dimension).
+
+    :raises SelectionError: where the file is corrupt
+    """
+    table = _read(path, [_VECTOR])
     column = table[_VECTOR].combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0)
     vectors = column.flatten().to_numpy(zero_copy_only=False)
-    return table.drop_columns([_VECTOR]), vectors.reshape(len(table), -1)
+    return np.asarray(vectors.reshape(len(table), -1))
+
+
+def _read(path: Path, columns: list[str]) -> pa.Table:
+    try:
+        table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise SelectionError(path, found=f'{type(error).__name__}: {error}',
+                             expected='a part of an index (delete it to index again)') from error
+    if table.column_names != columns:
+        raise SelectionError(path, found=f'columns {", ".join(table.column_names)}',
+                             expected=f'{", ".join(columns)} (delete it to index again)')
+    return table
 
 
 @lru_cache(maxsize=1)

@@ -82,16 +82,23 @@ class Round:
         return cls(directory, manifest, picks)
 
     @property
+    def is_held_out(self) -> bool:
+        """Tell whether its labels are kept apart for testing."""
+        return self.manifest.get('held_out') is True
+
+    @property
     def pool(self) -> Path:
         """Return the directory of the pool that it was selected from."""
         return (self.directory / str(self.manifest['pool'])).resolve()
 
 
-def write_round(directory: Path, pool: Pool, query: Query, selection: Selection) -> Round:
+def write_round(directory: Path, pool: Pool, query: Query, selection: Selection, *,
+                held_out: bool = False) -> Round:
     """
     Write a round, whole or not at all.
 
     :param directory: must not exist
+    :param held_out: its labels are for testing, never for training
     :raises SelectionError: where it does: a round is never selected twice
     :raises OSError: where it cannot be written
     """
@@ -105,7 +112,7 @@ def write_round(directory: Path, pool: Pool, query: Query, selection: Selection)
     }
     columns = [pa.array(added[f.name], f.type) if f.name in added else table[f.name].cast(f.type)
                for f in SCHEMA]
-    manifest = _manifest(directory, pool, query, selection)
+    manifest = {**_manifest(directory, pool, query, selection), 'held_out': held_out}
     try:
         with whole_directory(directory) as partial:
             pq.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), partial / SELECTION)

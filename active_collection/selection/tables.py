@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,25 +16,34 @@ import pyarrow.parquet as pq
 from active_collection.errors import SelectionError
 
 
-def read_table(path: Path, schema: pa.Schema, *, expected: str) -> pa.Table:
+def read_table(path: Path, schema: pa.Schema, *, expected: str,
+               defaults: Mapping[str, Callable[[pa.Table], Any]] | None = None) -> pa.Table:
     """
     Return a file's table, a schema's columns turned into its types; what else it has is kept.
 
     A gap in a column of floats is NaN.
 
+    Checksums of pages, where the file has them, are compared.
+
     :param expected: what the file should be, for messages: 'a pool'
+    :param defaults: column that may be missing to what makes it of the others
     :raises SelectionError: where the file is missing or corrupt, or a column is missing, of a
         type that cannot be turned, or has gaps
     """
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise SelectionError(path, found=f'{type(error).__name__}: {error}',
                              expected=expected) from error
-    missing = [name for name in schema.names if name not in table.column_names]
+    defaults = defaults or {}
+    missing = [name for name in schema.names
+               if name not in table.column_names and name not in defaults]
     if missing:
         raise SelectionError(path, found=f'no column {", ".join(missing)}',
                              expected=f'columns {", ".join(schema.names)}')
+    for name, made in defaults.items():
+        if name not in table.column_names:
+            table = table.append_column(name, made(table))
     for field in schema:
         column, where = table[field.name], f'{path}: column {field.name}'
         try:

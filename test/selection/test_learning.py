@@ -191,7 +191,8 @@ def pool(tmp_path_factory):
 def test_metrics_are_measured_written_and_read(pool, tmp_path):
     names = pool.texts('unit_id')
     known = {n: f'class {i % 2}' for i, n in enumerate(names[:20])}
-    point = metrics.measure(2, pool, known, 1, dict(list(known.items())[:10]))
+    point = metrics.measure(2, pool, known, disagreements=1,
+                            before=dict(list(known.items())[:10]))
     metrics.write(tmp_path, point)
     assert metrics.read(tmp_path) == pytest.approx(point, nan_ok=True) or math.isnan(
         point.uncertainty)
@@ -199,7 +200,7 @@ def test_metrics_are_measured_written_and_read(pool, tmp_path):
     assert point.radius > 0
     assert -1 <= point.kappa <= 1
     assert math.isnan(point.uncertainty)
-    everything = metrics.measure(3, pool, dict.fromkeys(names, 'x'), 0, {})
+    everything = metrics.measure(3, pool, dict.fromkeys(names, 'x'), disagreements=0, before={})
     assert everything.radius == pytest.approx(0.0, abs=1e-2)
     assert math.isnan(everything.kappa)
 

@@ -1,0 +1,98 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the report shows of annotation: a point a round, and whether to go on."""
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from active_collection.report import data as report
+    from active_collection.selection.metrics import Metrics
+    from active_collection.selection.stopping import StoppingSettings
+
+#: What `round stop` was asked for last, so that the report asks for the same.
+CRITERIA = 'stopping.json'
+
+
+def read_labels(data: Path) -> tuple[tuple[report.LabelRound, ...], tuple[report.Verdict, ...]]:
+    """
+    Return the rounds whose labels are in, and what each stopping criterion says of them.
+
+    :raises SelectionError: where a round cannot be read
+    """
+    points = curve(data)
+    if not points:
+        return (), ()
+    return label_rounds(data, points), verdicts(points, settings_of(data))
+
+
+def curve(data: Path) -> list[Metrics]:
+    """
+    Return the learning curve of a data directory: one point a round with labels.
+
+    :raises SelectionError: where one cannot be read
+    """
+    from active_collection.selection import metrics
+    from active_collection.selection.rounds import all_rounds
+
+    return [metrics.read(directory) for directory in all_rounds(data / 'rounds')
+            if (directory / metrics.FILE).exists()]
+
+
+def label_rounds(data: Path, points: Sequence[Metrics]) -> tuple[report.LabelRound, ...]:
+    """Return the points of a learning curve as the report shows them."""
+    from active_collection.report.data import LabelRound
+    from active_collection.selection.rounds import Round
+
+    found = []
+    for point in points:
+        opened = Round.open(data / 'rounds' / str(point.round))
+        found.append(LabelRound(
+            point.round, str(opened.manifest['strategy']), len(opened.picks), point.labelled,
+            point.disagreements, point.correct, point.tested, point.held_out, point.entropy,
+            point.kappa, point.radius, point.uncertainty))
+    return tuple(found)
+
+
+def verdicts(points: Sequence[Metrics], settings: StoppingSettings) -> tuple[report.Verdict, ...]:
+    """Return what each stopping criterion says, with its numbers."""
+    from active_collection.report.data import Verdict
+    from active_collection.selection.stopping import judge
+
+    return tuple(
+        Verdict(f'labels: {said.criterion}', said.fired, said.text,
+                {} if math.isnan(said.value) else {
+                    'value': said.value, 'threshold': said.threshold})
+        for said in judge(points, settings))
+
+
+def settings_of(data: Path) -> StoppingSettings:
+    """
+    Return the criteria that `round stop` was asked for last, or the default ones.
+
+    :raises SelectionError: where they cannot be read
+    """
+    from active_collection.config import validate
+    from active_collection.errors import ConfigError
+    from active_collection.errors import SelectionError
+    from active_collection.files import read_json
+    from active_collection.selection.stopping import StoppingSettings
+
+    path = data / 'rounds' / CRITERIA
+    if not path.exists():
+        return StoppingSettings()
+    try:
+        return validate(read_json(path), StoppingSettings, where=str(path))
+    except (OSError, ValueError, ConfigError) as error:
+        raise SelectionError(path, found=str(error), expected='what `round stop` wrote') from error
+
+
+def keep_settings(data: Path, settings: StoppingSettings) -> None:
+    """Keep the criteria for the report."""
+    from active_collection.files import write_whole
+
+    write_whole(data / 'rounds' / CRITERIA, json.dumps(settings.model_dump(), indent=2) + '\n')
