@@ -1,29 +1,37 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Real nodes around scheduler and agent: a robot's two actions and a recorder's services."""
+"""
+Real nodes around scheduler and agent: a robot's two actions and a recorder's services.
+
+Run as a program, the two actions as a process of their own, which never ends an attempt.
+"""
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
+import rclpy
 from active_collection.action import CollectEpisode
 from active_collection.action import SetUpScenario
 from active_collection.msg import Episode
 from active_collection.msg import RecorderStatus
 from active_collection.msg import RobotStatus
+from active_collection.msg import Scenario
 from active_collection.msg import SchedulerState
 from active_collection.srv import FinishEpisode
 from active_collection.srv import ReleaseAssignment
 from active_collection.srv import RequestAssignment
 from active_collection.srv import StartEpisode
+from active_collection.srv import SteerRobot
 from active_collection.srv import SteerScenario
 from ament_index_python.packages import get_package_prefix
+from diagnostic_msgs.msg import KeyValue
 from rclpy.action import ActionServer
 from rclpy.action import CancelResponse
+from rclpy.action import GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
@@ -32,6 +40,8 @@ from std_srvs.srv import Trigger
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
 from active_collection.episode import Source
+from active_collection.episode import StopReason
+from active_collection.episode import UncertaintySummary
 from active_collection.nodes import conversions
 from active_collection.nodes import qos
 
@@ -102,31 +112,74 @@ class Spinner:
             node.destroy_node()
 
 
-class Peers(Node):
+class Rig(Node):
     """
-    One robot's actions and recorder, which a test can make slow, failing or silent.
+    One robot's actions, which a test can make slow, failing or strange.
 
     :param robot: its namespace
+    :param collect: name of the action that acts episodes out
     """
 
-    def __init__(self, robot):
-        super().__init__('peers', namespace=f'/{robot}')
-        self.robot = robot
+    def __init__(self, robot, *, set_up='set_up_scenario', collect='collect_episode'):
+        super().__init__(type(self).__name__.lower(), namespace=f'/{robot}')
         self.ready = True
+        self.environment = 'cell'
         self.outcome = Episode.SUCCESS
+        self.tags = {}
+        self.succeeds = True
         self.act = threading.Event()
         self.act.set()
+        self.accept = threading.Event()
+        self.accept.set()
+        self.set_ups, self.goals, self.cancelled = [], [], []
+        group = ReentrantCallbackGroup()
+        ActionServer(self, SetUpScenario, set_up, self._on_set_up, callback_group=group,
+                     cancel_callback=lambda _: CancelResponse.ACCEPT)
+        self.collecting = ActionServer(
+            self, CollectEpisode, collect, self._on_collect, callback_group=group,
+            goal_callback=self._on_goal, cancel_callback=lambda _: CancelResponse.ACCEPT)
+
+    def _on_goal(self, _):
+        self.accept.wait(20)
+        return GoalResponse.ACCEPT
+
+    def _on_set_up(self, handle):
+        self.set_ups.append(handle.request)
+        handle.succeed()
+        return SetUpScenario.Result(
+            ready=self.ready, message='' if self.ready else 'drawer blocked',
+            environment=self.environment)
+
+    def _on_collect(self, handle):
+        self.goals.append(handle.request)
+        while not self.act.wait(0.02):
+            if handle.is_cancel_requested:
+                handle.canceled()
+                self.cancelled.append(handle.request.episode_id)
+                return CollectEpisode.Result(outcome=Episode.ABORTED)
+        handle.succeed() if self.succeeds else handle.abort()
+        return CollectEpisode.Result(outcome=self.outcome, steps=1, tags=[
+            KeyValue(key=key, value=value) for key, value in self.tags.items()])
+
+
+class Peers(Rig):
+    """
+    One robot's actions and its recorder, which a test can make silent.
+
+    :param robot: its namespace
+    :param actions: how the two actions are named, as in `Rig`
+    """
+
+    def __init__(self, robot, **actions):
+        super().__init__(robot, **actions)
+        self.robot = robot
+        self.ensemble = ''
         self.beats = True
         self.publishes = True
-        self.set_ups, self.goals, self.statuses, self.cancelled = [], [], [], []
+        self.statuses, self.scenarios = [], []
         self.open = None
         self.closed = {}
         group = ReentrantCallbackGroup()
-        self._group = group
-        ActionServer(self, SetUpScenario, 'set_up_scenario', self._on_set_up,
-                     callback_group=group, cancel_callback=lambda _: CancelResponse.ACCEPT)
-        ActionServer(self, CollectEpisode, 'collect_episode', self._on_collect,
-                     callback_group=group, cancel_callback=lambda _: CancelResponse.ACCEPT)
         self.create_service(StartEpisode, 'recorder/start_episode', self._on_start,
                             callback_group=group)
         self.create_service(FinishEpisode, 'recorder/finish_episode', self._on_finish,
@@ -137,38 +190,34 @@ class Peers(Node):
         self.create_subscription(
             RobotStatus, 'robot_status', self.statuses.append, qos.HEARTBEAT,
             callback_group=group)
+        self.create_subscription(
+            Scenario, 'scenario', self.scenarios.append, qos.LATCHED, callback_group=group)
 
-    def _on_set_up(self, handle):
-        self.set_ups.append(handle.request)
-        handle.succeed()
-        return SetUpScenario.Result(
-            ready=self.ready, message='' if self.ready else 'drawer blocked', environment='cell')
-
-    def _on_collect(self, handle):
-        self.goals.append(handle.request)
-        while not self.act.wait(0.02):
-            if handle.is_cancel_requested:
-                handle.canceled()
-                self.cancelled.append(handle.request.episode_id)
-                return CollectEpisode.Result(outcome=Episode.ABORTED)
-        handle.succeed()
-        return CollectEpisode.Result(outcome=self.outcome, steps=1)
+    def said(self, state):
+        """Return the messages of the heartbeats with a state."""
+        return [status.message for status in self.statuses if status.state == state]
 
     def _on_start(self, request, response):
         now = self.get_clock().now().nanoseconds
         self.open = EpisodeRecord(
             request.episode_id, conversions.scenario_from_msg(request.scenario), self.robot,
-            Source(request.source), now, assignment_id=request.assignment_id)
+            Source(request.source), now, assignment_id=request.assignment_id,
+            tags={tag.key: tag.value for tag in request.tags})
         response.episode_id = request.episode_id
         return response
 
     def _on_finish(self, request, response):
-        if self.open is None or self.open.episode_id != request.episode_id:
+        record = self.closed.get(request.episode_id) or self.open
+        if record is None or record.episode_id != request.episode_id:
             response.code = response.UNKNOWN_EPISODE
             return response
-        record = replace(
-            self.open, outcome=Outcome(conversions.OUTCOME_FROM_MSG[request.outcome]),
-            finished_ns=self.get_clock().now().nanoseconds, revision=1)
+        record = record.amended(
+            outcome=Outcome(conversions.OUTCOME_FROM_MSG[request.outcome]),
+            finished_ns=self.get_clock().now().nanoseconds, notes=request.notes,
+            stop_reason=StopReason(request.stop_reason),
+            tags={**record.tags, **{tag.key: tag.value for tag in request.tags}},
+            uncertainty=UncertaintySummary(
+                ensemble_id=self.ensemble, steps=1 if self.ensemble else 0, epistemic_mean=0.1))
         self.open = None
         self.closed[record.episode_id] = record
         response.episode = conversions.episode_to_msg(record, state=Episode.CLOSED)
@@ -195,13 +244,24 @@ class Console(Node):
             for kind, name in ((RequestAssignment, 'request_assignment'),
                                (ReleaseAssignment, 'release_assignment'),
                                (SteerScenario, 'steer_scenario'),
+                               (SteerRobot, 'steer_robot'),
                                (Trigger, 'pause'), (Trigger, 'resume'), (Trigger, 'drain'))}
 
     def _on_state(self, state):
         self.state = state
 
     def call(self, name, request=None, seconds=10.0):
-        client = self._by_name[name]
+        return self._call(self._by_name[name], name, request, seconds)
+
+    def tell(self, robot, word, seconds=10.0):
+        """Say a word to a robot's agent: 'ready', 'pause', ..."""
+        name = f'/{robot}/agent/{word}'
+        if name not in self._by_name:
+            self._by_name[name] = self.create_client(Trigger, name)
+        return self._call(self._by_name[name], name, None, seconds)
+
+    @staticmethod
+    def _call(client, name, request, seconds):
         assert client.wait_for_service(timeout_sec=seconds), name
         future = client.call_async(request or Trigger.Request())
         until(future.done, seconds, f'answer of {name}')
@@ -210,3 +270,12 @@ class Console(Node):
     def ask(self, robot='arm1', collectors=('scripted', 'policy')):
         return self.call('request_assignment', RequestAssignment.Request(
             robot=robot, collectors=list(collectors)))
+
+
+if __name__ == '__main__':
+    rclpy.init()
+    rig = Rig(sys.argv[1])
+    rig.act.clear()
+    executor = MultiThreadedExecutor(num_threads=4)
+    executor.add_node(rig)
+    executor.spin()

@@ -11,49 +11,11 @@ pytest.importorskip('rclpy')
 sys.path.insert(0, str(Path(__file__).parent))
 from active_collection.msg import Episode
 from active_collection.msg import RobotStatus
-from fleet_peers import SPACE
-from fleet_peers import Console
-from fleet_peers import Peers
-from fleet_peers import Process
-from fleet_peers import Spinner
+from agent_setting import Setting
 from fleet_peers import until
 
 from active_collection.episode import Outcome
-
-FAST = {'retry_s': 0.3, 'answer_s': 2.0, 'heartbeat_s': 0.3, 'recorder_silence_s': 1.5}
-
-
-class Setting:
-    """A scheduler, an agent, and the agent's peers."""
-
-    def __init__(self, tmp_path):
-        self.path = tmp_path
-        self.space = tmp_path / 'space.yaml'
-        self.space.write_text(SPACE)
-        self.processes = []
-        self.peers = Peers('arm1')
-        self.console = Console()
-        self.spinner = Spinner(self.peers, self.console)
-
-    def start_scheduler(self, **parameters):
-        return self.start('scheduler', space=self.space, ledger=self.path / 'ledger.sqlite3',
-                          retry_after_s=0.3, **parameters)
-
-    def start_agent(self, **parameters):
-        return self.start('agent', namespace='arm1', **{**FAST, **parameters})
-
-    def start(self, name, **parameters):
-        process = Process(name, log=self.path / f'{name}.log', **parameters)
-        self.processes.append(process)
-        return process
-
-    def log(self, name):
-        return (self.path / f'{name}.log').read_text()
-
-    def close(self):
-        for process in self.processes:
-            process.close()
-        self.spinner.close()
+from active_collection.nodes import conversions
 
 
 @pytest.fixture
@@ -135,7 +97,6 @@ def test_a_report_that_is_lost_does_not_have_the_episode_done_twice(setting):
 
     record = next(iter(setting.peers.closed.values()))
     setting.peers.publishes = True
-    from active_collection.nodes import conversions
     setting.peers.episodes.publish(conversions.episode_to_msg(record, state=Episode.CLOSED))
 
     until(lambda: len(setting.peers.closed) >= 2)

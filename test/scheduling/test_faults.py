@@ -1,6 +1,7 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
 """Killed at any instant, told twice, late or never: nothing lost, nothing counted twice."""
+import contextlib
 import random
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from fleets import START
 from fleets import Fleet
 from fleets import S
 from fleets import episode
+from fleets import request
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -22,7 +24,9 @@ from hypothesis import strategies as st
 from active_collection.config import parse
 from active_collection.episode import Outcome
 from active_collection.scenario import ScenarioSpace
+from active_collection.scheduling.answers import Counted
 from active_collection.scheduling.answers import Grant
+from active_collection.scheduling.answers import Refused
 from active_collection.scheduling.events import Finished
 from active_collection.scheduling.ledger import LedgerReader
 from active_collection.scheduling.settings import SchedulerSettings
@@ -30,68 +34,77 @@ from active_collection.scheduling.verify import problems
 
 # A fleet at full speed in a process of its own. It says what it was told after the ledger has it.
 WORKER = textwrap.dedent("""
-    import sys
+    import os, random, sys
     sys.path.insert(0, sys.argv[1])
-    from fleets import SPACE, Fleet, episode
+    from fleets import SPACE, S, Fleet, request
     from active_collection.config import parse
     from active_collection.scenario import ScenarioSpace
+    from active_collection.scheduling.answers import Grant
+    from active_collection.scheduling.orders import RobotSteered, Steered
     from active_collection.scheduling.settings import SchedulerSettings
 
-    one = Fleet(parse(SPACE, ScenarioSpace, where='space'), sys.argv[2],
-                SchedulerSettings(snapshot_events=7))
+    place, said, chance = sys.argv[2], os.open(sys.argv[3], os.O_WRONLY | os.O_APPEND), random
+    one = Fleet(parse(SPACE, ScenarioSpace, where='space'), place,
+                SchedulerSettings(snapshot_events=7, lease_s=3))
     print('ready', flush=True)
-    k = 0
     while True:
-        robot = f'arm{k % 5}'
-        assigned = one.grant(robot)
-        print('granted', assigned.assignment_id, flush=True)
-        if k % 3:
-            one.report(assigned, ensemble=f'e{k // 20}' if k > 20 else '')
-            print('counted', assigned.assignment_id, flush=True)
-        k += 1
+        robots = chance.sample([f'arm{k}' for k in range(8)], chance.randint(1, 4))
+        for answer in one.scheduler.request_many([request(r) for r in robots], one.now):
+            if not isinstance(answer, Grant):
+                continue
+            assigned = answer.assigned
+            os.write(said, f'granted {assigned.assignment_id}\\n'.encode())
+            if chance.random() < 0.6:
+                one.report(assigned, ensemble=chance.choice(['', 'e1', 'e2']))
+                os.write(said, f'counted {assigned.assignment_id}\\n'.encode())
+        one.now += chance.choice([0, 0, 1]) * S
+        one.scheduler.tick(one.now)
+        if chance.random() < 0.05:
+            task = chance.choice(['pick', 'push', 'pour'])
+            one.scheduler.steer(Steered('preempt', task, '', 1.0, one.now + S, 'ann', 'x',
+                                        priority=1), one.now)
+            one.scheduler.steer_robot(RobotSteered(
+                chance.choice(['drain', 'resume']), 'arm0', one.now + S, 'ann', 'x'), one.now)
 """)
 
 
-def kill_somewhere(path, here, number):
-    """Let a worker run until it has said so many lines, kill it, and return what it said."""
-    worker = subprocess.Popen([sys.executable, '-c', WORKER, str(here), str(path)],
+def kill_somewhere(place, here, said, seconds):
+    """Let a worker run for a while after it has begun, and kill it."""
+    worker = subprocess.Popen([sys.executable, '-c', WORKER, str(here), str(place), str(said)],
                               stdout=subprocess.PIPE, text=True)
-    said = []
-    for line in worker.stdout:
-        said.append(line.split())
-        if len(said) == number:
-            worker.send_signal(signal.SIGKILL)
-    worker.wait()
-    return said
+    assert worker.stdout.readline() == 'ready\n'
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        worker.wait(timeout=seconds)
+    assert worker.poll() is None, 'the worker ended by itself'
+    worker.send_signal(signal.SIGKILL)
+    worker.communicate()
 
 
-def kill_often(path, here, kills, seed):
-    choose = random.Random(seed)
-    granted, counted = [], []
+def kill_often(place, here, scratch, kills, seed):
+    choose, said = random.Random(seed), scratch / 'said'
+    said.touch()
     for _ in range(kills):
-        for words in kill_somewhere(path, here, choose.randint(1, 60)):
-            if words[0] == 'granted' and len(words) == 2:
-                granted.append(words[1])
-            elif words[0] == 'counted' and len(words) == 2:
-                counted.append(words[1])
-        with LedgerReader(path) as reader:
+        kill_somewhere(place, here, said, choose.uniform(0, 0.3))
+        words = [line.split() for line in said.read_text().splitlines()]
+        with LedgerReader(place) as reader:
             assert problems(reader) == []
             assigned = {entry.event.assignment_id for entry in reader.assignments()}
             finished = Counter(
                 e.event.assignment_id for e in reader.entries(kinds=(Finished.kind,)))
-        assert set(granted) <= assigned
-        assert set(counted) <= set(finished)
+        assert {name for what, name in words if what == 'granted'} <= assigned
+        assert {name for what, name in words if what == 'counted'} <= set(finished)
         assert set(finished.values()) <= {1}
+    assert len(finished) > kills
 
 
 def test_a_killed_scheduler_loses_and_doubles_nothing(tmp_path, request):
-    kill_often(tmp_path / 'ledger.sqlite3', request.path.parent, kills=3, seed=0)
+    kill_often(tmp_path / 'ledger.sqlite3', request.path.parent, tmp_path, kills=3, seed=0)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_fifty_kills_lose_and_double_nothing(tmp_path, request):
-    kill_often(tmp_path / 'ledger.sqlite3', request.path.parent, kills=50, seed=1)
+    kill_often(tmp_path / 'ledger.sqlite3', request.path.parent, tmp_path, kills=50, seed=1)
 
 
 @given(seed=st.integers(0, 10**6))
@@ -147,3 +160,81 @@ def test_a_robot_that_comes_back_from_the_dead_is_heard(fleet):
     assert one.scheduler.state(one.now).episodes == 2
     assert one.grant('arm1').attempt == 1
     assert one.now == START + 4 * S
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=8, deadline=None)
+def test_a_fleet_whose_questions_and_answers_get_lost_holds_one_lease_a_robot(
+        tmp_path_factory, seed):
+    """Of all that robots send and hear, 30 % is lost; some vanish, some lie about who they are."""
+    chance = random.Random(seed)
+    one = Fleet(parse(SPACE, ScenarioSpace, where='space'),
+                tmp_path_factory.mktemp('ledger') / 'a.sqlite3',
+                SchedulerSettings(lease_s=4, snapshot_events=11))
+    robots = [f'arm{k}' for k in range(6)]
+    heard, reported = {}, {}
+
+    def is_lost():
+        return chance.random() < 0.3
+
+    for _ in range(60):
+        asking = [r for r in chance.sample(robots, chance.randint(1, 6)) if not is_lost()]
+        answers = one.scheduler.request_many([request(r) for r in asking], one.now)
+        for robot, answer in zip(asking, answers, strict=True):
+            if isinstance(answer, Grant) and not is_lost():
+                heard[robot] = answer.assigned
+        for robot, assigned in sorted(heard.items()):
+            if not is_lost():
+                one.scheduler.heartbeat(robot, assigned.assignment_id, one.now)
+            if chance.random() < 0.4:
+                name = f'e-{assigned.assignment_id}'
+                reported.setdefault(name, episode(assigned))
+                liar = chance.random() < 0.2
+                for _ in range(chance.choice([0, 1, 1, 2])):
+                    record = reported[name]
+                    one.scheduler.finished(
+                        replace(record, robot=chance.choice(robots)) if liar else record, one.now)
+        if chance.random() < 0.1:
+            heard.pop(chance.choice(robots), None)
+        one.wait(chance.choice([0, 1, 2]))
+        if chance.random() < 0.05:
+            one.restart()
+        books = one.scheduler.books
+        assert len({lease.robot for lease in books.leases.values()}) == len(books.leases)
+        assert all(count <= one.space.environments[name].capacity
+                   for name, count in books.busy.items())
+    for record in reported.values():
+        one.scheduler.finished(record, one.now)
+
+    assert sum(t.successes for t in one.scheduler.state(one.now).tasks) == len(reported)
+    assert problems(one.ledger) == []
+    one.close()
+
+
+def test_a_ledger_on_a_disk_that_fills_up_refuses_until_there_is_room(space, tmp_path):
+    disk = tmp_path / 'disk'
+    disk.mkdir()
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', str(disk)],
+                      capture_output=True).returncode:
+        pytest.skip('a small file system needs the right to mount one')
+    try:
+        one = Fleet(space, disk / 'ledger.sqlite3', SchedulerSettings(snapshot_events=10**6))
+        held = [one.grant(f'arm{k}') for k in range(4)]
+        filler = (disk / 'filler').open('wb', buffering=0)
+        with contextlib.suppress(OSError), filler:
+            while True:
+                filler.write(b'0' * 4096)
+
+        answers = [one.ask(f'late{k}', capabilities=('x' * 900,)) for k in range(200)]
+
+        assert answers[-1].code is Refused.UNAVAILABLE and 'full' in answers[-1].message
+        kept = {lease.assigned.assignment_id for lease in one.scheduler.books.leases.values()}
+        (disk / 'filler').unlink()
+        assert one.report(held[0]) is Counted.COUNTED
+        one.restart()
+        assert {a.assignment_id for a in held[1:]} <= set(one.scheduler.books.leases)
+        assert set(one.scheduler.books.leases) == kept - {held[0].assignment_id}
+        assert problems(one.ledger) == []
+        one.close()
+    finally:
+        subprocess.run(['umount', '-l', str(disk)], check=True)

@@ -1,0 +1,57 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A scheduler and an agent as processes, with the agent's peers served here."""
+from active_collection.msg import SchedulerState
+from fleet_peers import SPACE
+from fleet_peers import Console
+from fleet_peers import Peers
+from fleet_peers import Process
+from fleet_peers import Spinner
+
+FAST = {'retry_s': 0.3, 'answer_s': 2.0, 'heartbeat_s': 0.3, 'recorder_silence_s': 1.5}
+
+
+class Setting:
+    """
+    One robot, arm1, and what is around it.
+
+    :param path: directory for the ledger and the logs
+    :param actions: how the robot's actions are named
+    """
+
+    def __init__(self, path, *, space=SPACE, **actions):
+        self.path = path
+        self.space = path / 'space.yaml'
+        self.space.write_text(space)
+        self.processes = []
+        self.peers = Peers('arm1', **actions)
+        self.console = Console()
+        self.spinner = Spinner(self.peers, self.console)
+
+    @property
+    def state(self):
+        """Return the scheduler's last state; an empty one before it was heard."""
+        return self.console.state or SchedulerState()
+
+    def records(self):
+        return list(self.peers.closed.values())
+
+    def start_scheduler(self, **parameters):
+        return self.start('scheduler', space=self.space, ledger=self.path / 'ledger.sqlite3',
+                          retry_after_s=0.3, **parameters)
+
+    def start_agent(self, **parameters):
+        return self.start('agent', namespace='arm1', **{**FAST, **parameters})
+
+    def start(self, name, **parameters):
+        process = Process(name, log=self.path / f'{name}.log', **parameters)
+        self.processes.append(process)
+        return process
+
+    def log(self, name):
+        return (self.path / f'{name}.log').read_text()
+
+    def close(self):
+        for process in self.processes:
+            process.close()
+        self.spinner.close()
