@@ -19,6 +19,9 @@ from active_collection.msg import SchedulerState
 from active_collection.nodes import qos
 from active_collection.srv import LoadEnsemble
 
+#: Nodes that have just been started on a busy machine take their time to be found (s).
+PATIENCE_S = 60.0
+
 
 class FleetClient(Node):
     """
@@ -41,15 +44,15 @@ class FleetClient(Node):
             robot: self.create_client(LoadEnsemble, f'/{robot}/uncertainty/load_ensemble')
             for robot in robots}
 
-    def pause(self, timeout_s: float = 10.0) -> None:
+    def pause(self, timeout_s: float = PATIENCE_S) -> None:
         """Stop handing out assignments; those that are out go on."""
         self._call(self._pause, Trigger.Request(), timeout_s)
 
-    def resume(self, timeout_s: float = 10.0) -> None:
+    def resume(self, timeout_s: float = PATIENCE_S) -> None:
         """Hand out assignments again."""
         self._call(self._resume, Trigger.Request(), timeout_s)
 
-    def load_ensemble(self, path: Path, timeout_s: float = 20.0) -> None:
+    def load_ensemble(self, path: Path, timeout_s: float = PATIENCE_S) -> None:
         """
         Put an ensemble into every robot's uncertainty node.
 
