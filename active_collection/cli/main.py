@@ -5,12 +5,25 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import pkgutil
 import sys
+from pathlib import Path
 from types import ModuleType
 
 from active_collection import cli
 from active_collection.errors import ActiveCollectionError
+
+
+class _ShowVersion(argparse.Action):
+    """Prints the version of the package, which takes a look into the file system, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from active_collection.recording.versions import versions
+
+        prefixes = [Path(p) for p in os.environ.get('AMENT_PREFIX_PATH', '').split(':') if p]
+        print(f'active-collection {versions(prefixes)["active_collection"]}')
+        parser.exit()
 
 
 def subcommands() -> list[ModuleType]:
@@ -26,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog='active-collection',
         description='Decide which robot data is worth collecting and worth labelling.')
+    top.add_argument('--version', nargs=0, action=_ShowVersion, help='print the version')
     commands = top.add_subparsers(title='subcommands', metavar='SUBCOMMAND', required=True)
     for module in subcommands():
         command = commands.add_parser(
