@@ -8,7 +8,7 @@ from pathlib import Path
 
 from active_collection.recording.background_sync import BackgroundSync
 from active_collection.recording.latched import LatchedMessages
-from active_collection.recording.mcap_file import Channel
+from active_collection.recording.mcap_chunk import Channel
 from active_collection.recording.mcap_file import McapFile
 from active_collection.recording.messages import Message
 from active_collection.recording.messages import Topic

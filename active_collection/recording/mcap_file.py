@@ -12,49 +12,21 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from active_collection.recording import mcap_records as records
 from active_collection.recording.background_sync import BackgroundSync
-from active_collection.recording.compression import compressor
 from active_collection.recording.definitions import Definition
+from active_collection.recording.mcap_chunk import NEVER
+from active_collection.recording.mcap_chunk import Channel
+from active_collection.recording.mcap_chunk import OpenChunk
 
 LIBRARY = 'active_collection'
 #: As much is forced to disk at a time, where messages come faster than they age (bytes).
 SYNC_BYTES = 16 * 1024 * 1024
-_NEVER = 2**64 - 1
-
-
-@dataclass
-class Channel:
-    """A channel of the file. `messages` and `bytes` count what stands in whole chunks."""
-
-    id: int
-    definitions: bytes
-    chunk: _Chunk
-    defined: bool = False
-    messages: int = 0
-    bytes: int = 0
-
-
-@dataclass
-class _Chunk:
-    """A chunk being filled. `index`: channel id to log time and offset, in turn."""
-
-    compression: str
-    compress: Callable[[bytes], bytes]
-    parts: list[bytes] = field(default_factory=list)
-    size: int = 0
-    start_ns: int = _NEVER
-    end_ns: int = 0
-    index: dict[int, list[int]] = field(default_factory=dict)
-    bytes: dict[int, int] = field(default_factory=dict)
 
 
 class McapFile:
@@ -70,13 +42,13 @@ class McapFile:
 
     def __init__(self, path: Path, *, chunk_bytes: int) -> None:
         self.path = path
-        self.start_ns = _NEVER
+        self.start_ns = NEVER
         self.end_ns = 0
         self._chunk_bytes = chunk_bytes
         self._schemas: dict[str, bytes] = {}
         self._schema_ids: dict[str, int] = {}
         self._channels: dict[int, Channel] = {}
-        self._chunks: dict[str, _Chunk] = {}
+        self._chunks: dict[str, OpenChunk] = {}
         self._chunk_indexes: list[bytes] = []
         self._unsynced_from = 0
         self._end = 0
@@ -116,7 +88,7 @@ class McapFile:
         metadata = {'offered_qos_profiles': qos, 'topic_type_hash': definition.type_hash}
         record = records.channel(number, schema_id, topic, encoding, metadata)
         if compression not in self._chunks:
-            self._chunks[compression] = _Chunk(compression, compressor(compression))
+            self._chunks[compression] = OpenChunk.of(compression)
         chunk = self._chunks[compression]
         channel = Channel(number, self._schemas.get(definition.type, b'') + record, chunk)
         self._channels[number] = channel
@@ -130,7 +102,7 @@ class McapFile:
         :param channel: its channel record
         """
         if '' not in self._chunks:
-            self._chunks[''] = _Chunk('', compressor(''))
+            self._chunks[''] = OpenChunk.of('')
         if schema:
             self._schemas.setdefault(schema.hex(), schema)
         adopted = Channel(number, schema + channel, self._chunks[''])
@@ -155,25 +127,7 @@ class McapFile:
         :raises OSError: where a chunk was full and the disk refused it
         """
         chunk = channel.chunk
-        if not channel.defined:
-            chunk.parts.append(channel.definitions)
-            chunk.size += len(channel.definitions)
-            channel.defined = True
-        size = len(data)
-        index = chunk.index.get(channel.id)
-        if index is None:
-            index = chunk.index[channel.id] = []
-            chunk.bytes[channel.id] = 0
-        index.append(log_ns)
-        index.append(chunk.size)
-        chunk.bytes[channel.id] += size
-        chunk.parts.append(records.MESSAGE_HEAD.pack(
-            records.MESSAGE, records.MESSAGE_FIELDS_SIZE + size, channel.id,
-            sequence & 0xFFFFFFFF, log_ns, publish_ns))
-        chunk.parts.append(data)
-        chunk.size += records.MESSAGE_HEAD.size + size
-        chunk.start_ns = min(chunk.start_ns, log_ns)
-        chunk.end_ns = max(chunk.end_ns, log_ns)
+        chunk.add(channel, log_ns=log_ns, publish_ns=publish_ns, sequence=sequence, data=data)
         if chunk.size >= self._chunk_bytes:
             self._close(chunk)
 
@@ -264,7 +218,7 @@ class McapFile:
         summary = body + offsets + records.footer_head(start, start + len(body))
         return summary + struct.pack('<I', zlib.crc32(summary))
 
-    def _close(self, chunk: _Chunk) -> None:
+    def _close(self, chunk: OpenChunk) -> None:
         if not chunk.index:
             return
         data = b''.join(chunk.parts)
@@ -275,9 +229,8 @@ class McapFile:
         for channel_id, index in chunk.index.items():
             channel = self._channels[channel_id]
             channel.messages += len(index) // 2
-            channel.bytes += chunk.bytes[channel_id]
-        chunk.parts, chunk.index, chunk.bytes = [], {}, {}
-        chunk.size, chunk.start_ns, chunk.end_ns = 0, _NEVER, 0
+            channel.bytes += chunk.sizes[channel_id]
+        chunk.clear()
 
     def append_chunk(self, compressed: bytes, *, compression: str, size: int, crc: int,
                      start_ns: int, end_ns: int, index: Mapping[int, list[int]]) -> None:

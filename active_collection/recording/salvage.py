@@ -16,7 +16,7 @@ import yaml
 from active_collection.errors import RecordingError
 from active_collection.recording import mcap_records as records
 from active_collection.recording.definitions import Definition
-from active_collection.recording.mcap_file import Channel
+from active_collection.recording.mcap_chunk import Channel
 from active_collection.recording.mcap_file import McapFile
 from active_collection.recording.mcap_scan import ChannelInfo
 from active_collection.recording.mcap_scan import Record
