@@ -16,6 +16,7 @@ from rclpy.node import Node
 
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import RecordingError
+from active_collection.nodes.publisher_definitions import PublisherDefinitions
 from active_collection.nodes.topic_receiver import TopicReceiver
 from active_collection.nodes.topic_subscriptions import TopicSubscriptions
 from active_collection.recording.definitions import Definitions
@@ -91,7 +92,8 @@ class RecorderSession:
         self.recorder.resume()
         self._subscriptions = TopicSubscriptions(
             self._node, self.recorder.intake, settings=self.settings, selection=self._selection,
-            definitions=Definitions(self._prefixes), overrides=self._overrides)
+            definitions=PublisherDefinitions(self._node, Definitions(self._prefixes)),
+            overrides=self._overrides)
         self._subscriptions.discover()
         self._receiver = TopicReceiver(
             self._node, self.recorder.intake, self._subscriptions,
@@ -140,7 +142,8 @@ class RecorderSession:
             subscriptions.discover()
             waited = time.monotonic() - began
             missing = subscriptions.unmatched()
-            if not missing and (subscriptions.is_settled() or waited > SETTLE_S):
+            if (not missing and subscriptions.is_defined()
+                    and (subscriptions.is_settled() or waited > SETTLE_S)):
                 break
             if waited > self.settings.match_timeout_s:
                 break

@@ -18,7 +18,8 @@ from active_collection.nodes.middleware_events import NO_CALLBACKS
 from active_collection.nodes.middleware_events import MiddlewareEvents
 from active_collection.nodes.offered_qos import from_profile
 from active_collection.nodes.offered_qos import to_profile
-from active_collection.recording.definitions import Definitions
+from active_collection.nodes.publisher_definitions import PublisherDefinitions
+from active_collection.recording.definitions import Definition
 from active_collection.recording.intake import Intake
 from active_collection.recording.messages import Topic
 from active_collection.recording.qos import RELIABLE
@@ -76,6 +77,7 @@ class RecordedTopic:
     subscriptions: dict[Qos, _Subscribed] = field(default_factory=dict)
     publishers: frozenset[bytes] = frozenset()
     offered: tuple[Qos, ...] = ()
+    definition: Definition | None = None
     counts_itself: bool = True
     sent_ns: int = 0
     taken_at: float = 0.0
@@ -96,7 +98,7 @@ class TopicSubscriptions:
     """
 
     def __init__(self, node: Node, intake: Intake, *, settings: RecorderSettings,
-                 selection: TopicSelection, definitions: Definitions,
+                 selection: TopicSelection, definitions: PublisherDefinitions,
                  overrides: Mapping[str, Qos]) -> None:
         self._node = node
         self._intake = intake
@@ -131,6 +133,7 @@ class TopicSubscriptions:
             for recorded in self._recorded.values():
                 self._unsubscribe(recorded, set(recorded.subscriptions))
             self._recorded.clear()
+            self._definitions.close()
 
     def unmatched(self) -> list[str]:
         """Return required topics that are not subscribed to or have no publisher."""
@@ -151,6 +154,10 @@ class TopicSubscriptions:
         if any(publishers and name not in matched for name, publishers in recorded.items()):
             return False
         return time.monotonic() - self._changed_at >= MATCH_DELAY_S
+
+    def is_defined(self) -> bool:
+        """Tell whether no publisher's node is still being asked for a definition."""
+        return self._definitions.is_settled()
 
     def discover(self) -> None:
         """Subscribe to what has appeared, and adapt to publishers that have come or gone."""
@@ -194,18 +201,26 @@ class TopicSubscriptions:
                 return
             self._recorded[name] = recorded
         fitting = [e for e in endpoints if e.topic_type == recorded.type]
+        definition, mismatch = recorded.definition, ''
+        if fitting or definition is None:
+            definition, mismatch = self._definitions.of(recorded.type, fitting)
         publishers = frozenset(bytes(e.endpoint_gid)[:16] for e in fitting)
         offered = tuple(dict.fromkeys(from_profile(e.qos_profile) for e in fitting))
         others = sorted(set(types) - {recorded.type})
-        if publishers != recorded.publishers or offered != recorded.offered:
+        if (publishers, offered, definition) != (
+                recorded.publishers, recorded.offered, recorded.definition):
             self._problems.pop(name, None)
-            self._adapt(name, recorded, offered)
+            self._adapt(name, recorded, definition, offered)
             self._changed_at = time.monotonic()
             recorded.publishers, recorded.offered = publishers, offered
+            recorded.definition = definition
             self._intake.keep_latched(name, set(publishers))
+        problems = [mismatch] if mismatch else []
         if others:
-            self.complain(name, f'has publishers of {", ".join(others)} too; only '
-                           f'{recorded.type} is recorded')
+            problems.append(f'has publishers of {", ".join(others)} too; only {recorded.type} is '
+                            'recorded')
+        if problems:
+            self.complain(name, '; '.join(problems))
 
     def _of_type(self, name: str, types: set[str]) -> RecordedTopic | None:
         """Return a topic as it is recorded; between episodes, forget one whose type is gone."""
@@ -225,8 +240,9 @@ class TopicSubscriptions:
                            f'machine ({error})')
             return None
 
-    def _adapt(self, name: str, recorded: RecordedTopic, offered: tuple[Qos, ...]) -> None:
-        self._intake.add_topic(Topic(name, self._definitions.get(recorded.type), offered))
+    def _adapt(self, name: str, recorded: RecordedTopic, definition: Definition,
+               offered: tuple[Qos, ...]) -> None:
+        self._intake.add_topic(Topic(name, definition, offered))
         override = self._overrides.get(name)
         wanted = ((override,) if override is not None
                   else requests(offered, depth=self._settings.history_depth))

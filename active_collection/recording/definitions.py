@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,23 @@ class Definitions:
             return next(str(h['hash_string']) for h in hashes if h['type_name'] == type_name)
         except (OSError, ValueError, KeyError, TypeError, StopIteration):
             return ''
+
+
+def from_sources(type_name: str, type_hash: str,
+                 sources: Mapping[str, tuple[str, str]]) -> Definition:
+    """
+    Return a definition as the type description service of a publisher's node tells it.
+
+    :param sources: type name to encoding ('msg' or 'idl') and text, of the type and all in it
+    :return: without a text where they are not all of one encoding
+    """
+    encodings = {encoding for encoding, _ in sources.values()}
+    if type_name not in sources or encodings not in ({'msg'}, {'idl'}):
+        return Definition(type_name, type_hash=type_hash)
+    first = {type_name: sources[type_name][1]}
+    texts = first | {name: text for name, (_, text) in sources.items() if name != type_name}
+    encoding = f'ros2{encodings.pop()}'
+    return Definition(type_name, encoding, _joined(texts, encoding), type_hash)
 
 
 def _joined(texts: dict[str, str], encoding: str) -> str:

@@ -22,6 +22,7 @@ from active_collection.recording.background_sync import BackgroundSync
 from active_collection.recording.definitions import SEPARATOR
 from active_collection.recording.definitions import Definition
 from active_collection.recording.definitions import Definitions
+from active_collection.recording.definitions import from_sources
 from active_collection.recording.health import skewed_topics
 from active_collection.recording.health import slow_topics
 from active_collection.recording.latched import LatchedMessages
@@ -220,3 +221,13 @@ def test_bytes_without_a_stamp_have_none(data):
     (f'other/Type a\n{SEPARATOR}MSG: other/Type\nstd_msgs/Header header\n', False)])
 def test_types_that_begin_with_a_header_are_told(text, expected):
     assert Definition('a/msg/B', 'ros2msg', text).begins_with_header is expected
+
+
+def test_definition_is_joined_of_what_a_publishers_node_tells():
+    told = {'a/msg/Part': ('msg', 'int32 x\n'), 'a/msg/Whole': ('msg', 'Part part\n')}
+    definition = from_sources('a/msg/Whole', 'RIHS01_1', told)
+    assert (definition.encoding, definition.type_hash) == ('ros2msg', 'RIHS01_1')
+    assert definition.text == f'Part part\n\n{SEPARATOR}MSG: a/Part\nint32 x\n'
+    for sources in ({}, {'a/msg/Whole': ('dynamic', '')},
+                    {**told, 'a/msg/Part': ('idl', 'struct Part {};')}):
+        assert from_sources('a/msg/Whole', 'RIHS01_1', sources).text == ''
