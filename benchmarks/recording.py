@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from datetime import datetime
 from datetime import timezone
 from importlib.metadata import PackageNotFoundError
@@ -32,6 +33,7 @@ PROFILE = ROOT / 'config' / 'fastdds.xml'
 IMAGE_BYTES = 640 * 480 * 3
 CAMERAS, CAMERA_HZ = 4, 30
 STREAMS, STREAM_HZ, STREAM_BYTES = 10, 500, 300
+DUE_HZ = CAMERAS * CAMERA_HZ + STREAMS * STREAM_HZ
 NAMESPACE = '/bench'
 DISTRO = os.environ.get('DISTRO', 'kilted')
 
@@ -219,7 +221,7 @@ def record_load(data, seconds, profile):
         before, began = process.cpu_times(), time.monotonic()
         publisher.stdin.write('go\n')
         publisher.stdin.flush()
-        memory, done = [], threading.Event()
+        memory, done = defaultdict(list), threading.Event()
         watch = threading.Thread(target=lambda: watch_memory(process, memory, done))
         watch.start()
         sent = json.loads(publisher.stdout.readline())
@@ -239,21 +241,29 @@ def record_load(data, seconds, profile):
         for child in (recorder, publisher):
             child.wait(20)
         shutil.rmtree(data, ignore_errors=True)
-    half = len(memory) // 2
+    resident = memory.pop('VmRSS')
+    half = len(resident) // 2
     topics_ = [t for t in record.topics if t.topic.rpartition('/')[2] in topics]
     return {
-        'sent': sum(sent.values()), 'written': sum(t.written for t in topics_),
-        'reported': sum(t.dropped + t.lost for t in topics_), 'seconds': elapsed,
+        'sent': sum(sent.values()), 'sent / due': sum(sent.values()) / (seconds * DUE_HZ),
+        'written': sum(t.written for t in topics_),
+        'reported': sum(t.dropped + t.lost for t in topics_),
+        'dropped at the queue': sum(t.dropped for t in topics_), 'seconds': elapsed,
         'MB/s': sum(t.bytes for t in topics_) / elapsed / 1e6,
         'cores': (after.user + after.system - before.user - before.system) / elapsed,
-        'rss': max(memory) / 1e6,
-        'growth': max(memory[half:]) / max(memory[:half]),
+        'rss': max(resident), 'growth': max(resident[half:]) / max(resident[:half]),
+        **{f'{name} MB': max(values) for name, values in memory.items()},
     }
 
 
 def watch_memory(process, memory, done):
+    """Sample what is resident (MB): all of it, and of that the heap, files and shared memory."""
+    status = Path(f'/proc/{process.pid}/status')
     while not done.wait(0.25):
-        memory.append(process.memory_info().rss)
+        for line in status.read_text().splitlines():
+            name, _, value = line.partition(':')
+            if name == 'VmRSS' or name.startswith('Rss'):
+                memory[name].append(int(value.split()[0]) * 1024 / 1e6)
 
 
 def call(executor, client, request):
