@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 
 import cv2
@@ -44,6 +45,14 @@ def frame(number):
     pixels = np.full((64, 96, 3), 20 + 12 * number, np.uint8)
     cv2.circle(pixels, (10 + 4 * number, 32), 8, (255, 255, 255), -1)
     return pixels
+
+
+@pytest.fixture(autouse=True)
+def _ordinary_priority():
+    """SVT-AV1, run by root, turns its caller into a real-time process that starves all others."""
+    before, parameter = os.sched_getscheduler(0), os.sched_getparam(0)
+    yield
+    os.sched_setscheduler(0, before, parameter)
 
 
 def encode(form, count):
