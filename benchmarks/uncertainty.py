@@ -31,6 +31,7 @@ from active_collection.config import parse
 from active_collection.uncertainty.building import build
 from active_collection.uncertainty.dataset import Dataset
 from active_collection.uncertainty.dataset import DecodedEpisode
+from active_collection.uncertainty.fitting import negative_log_likelihood
 from active_collection.uncertainty.measures import decompose
 from active_collection.uncertainty.measures import largest_variance
 from active_collection.uncertainty.mixtures import mutual_information_bounds
@@ -38,7 +39,6 @@ from active_collection.uncertainty.mlp import MlpMembers
 from active_collection.uncertainty.novelty import KnnNovelty
 from active_collection.uncertainty.settings import TrainingSettings
 from active_collection.uncertainty.stacked import LARGEST_LOG_VARIANCE
-from active_collection.uncertainty.training import negative_log_likelihood
 from active_collection.uncertainty.training import train
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,7 +90,7 @@ class SingleMember(nn.Module):
         """Return mean and variance in action units."""
         own = self.members
         out = self.network((observations - own.input_mean) / own.input_scale)
-        mean, raw = out[..., :own.actions], out[..., own.actions:]
+        mean, raw = out[..., :own.outputs], out[..., own.outputs:]
         bounded = LARGEST_LOG_VARIANCE - nn.functional.softplus(LARGEST_LOG_VARIANCE - raw)
         return (mean * own.action_scale + own.action_mean,
                 (bounded.exp() + own.variance_floor) * own.action_scale ** 2)
@@ -141,8 +141,8 @@ def prediction_claims(seed):
             claims.append(claim('ten members batched / loop over ten, batch 1024',
                                 [b / every for b, _, every in rounds], 'time ratio', '<=', 1.0))
         found, expected = stacked.predict(observations), loop(observations)
-        difference = max((found.mean - expected[0]).abs().max().item(),
-                         (found.variance - expected[1]).abs().max().item())
+        difference = max((found.mean[:, :, 0] - expected[0]).abs().max().item(),
+                         (found.variance[:, :, 0] - expected[1]).abs().max().item())
         claims.append(claim(f'batched against loop, largest difference, batch {batch}',
                             [difference], 'action units', '<=', 1e-5))
     return claims

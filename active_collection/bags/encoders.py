@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from active_collection.bags.images import RGB
 from active_collection.bags.images import to_rgb
 from active_collection.bags.observation import EncoderSpec
 from active_collection.bags.observation import ObservationSpec
+from active_collection.bags.torchscript import load_network
 from active_collection.errors import ConfigError
 
 #: Units of the built-in encoder's first and second layer, and its filters' width in pixels.
@@ -90,18 +90,9 @@ class TorchScriptEncoder:
     """
 
     def __init__(self, path: Path, size: int) -> None:
-        if not path.is_file():
-            raise ConfigError(f'encoder {path}', found='no such file',
-                              expected='a TorchScript file')
         self._torch: Any = importlib.import_module('torch')
         self._path, self._size = path, size
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter('ignore')  # deprecated, still how policies are exported
-                self._network = self._torch.jit.load(str(path), map_location='cpu').eval()
-        except (RuntimeError, ValueError) as error:
-            raise ConfigError(f'encoder {path}', found=error,
-                              expected='a TorchScript file') from error
+        self._network = load_network(path, where='encoder')
 
     def encode(self, image: RGB) -> Vector:
         """

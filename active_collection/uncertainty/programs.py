@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 import zipfile
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from pydantic import Field
 from pydantic import field_validator
 from torch import Tensor
 
+from active_collection.bags.torchscript import load_network
 from active_collection.config import Model
 from active_collection.config import validate
 from active_collection.errors import UncertaintyError
@@ -190,19 +190,15 @@ class ProgramSource:
 
 
 def _read(path: Path) -> Program:
+    if path.suffix == '.ts':
+        return cast('Program', load_network(path, where='program'))
     if not path.is_file():
         raise UncertaintyError(path, found='no such file', expected='an exported program')
     try:
-        if path.suffix == '.pt2':
-            return _read_exported(path)
-        with warnings.catch_warnings():  # deprecated, and what many policies are saved as
-            warnings.simplefilter('ignore', DeprecationWarning)
-            program: Any = torch.jit.load(str(path), map_location='cpu')  # type: ignore[no-untyped-call]
-        return cast('Program', program.eval())
-    except Exception as error:  # the readers raise whatever corrupt bytes make them raise
+        return _read_exported(path)
+    except Exception as error:  # the reader raises whatever corrupt bytes make it raise
         raise UncertaintyError(path, found=f'{type(error).__name__}: {error}',
-                               expected='a program of torch.export (.pt2) or TorchScript (.ts)'
-                               ) from error
+                               expected='a program of torch.export') from error
 
 
 def _read_exported(path: Path) -> Program:

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from active_collection.bags.images import RGB
+from active_collection.bags.torchscript import load_network
 from active_collection.errors import ConfigError
 from active_collection.selection.extractors.images_to_tensor import Preparation
 from active_collection.selection.extractors.images_to_tensor import check_options
@@ -35,10 +35,9 @@ class TorchScript:
         check_options(options, ['weights', *Preparation.OPTIONS], 'torchscript')
         path = existing_file(options, 'weights', 'torchscript')
         self._prepare = Preparation(options, 'torchscript')
+        self._network = load_network(
+            path, where='torchscript option weights:', device=device())
         try:
-            network: Any = torch.jit.load(  # type: ignore[no-untyped-call]
-                str(path), map_location=device())
-            self._network = network.eval()
             self._dimension = int(self._features([np.zeros((8, 8, 3), np.uint8)]).shape[1])
         except (RuntimeError, ValueError) as error:
             raise ConfigError(f'torchscript option weights: {path}', found=error,
