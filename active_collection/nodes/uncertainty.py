@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 
@@ -79,7 +80,9 @@ class UncertaintyNode(Node):
             DiagnosticArray, '/diagnostics', qos.DIAGNOSTICS)
         self._recorder = self.create_subscription(
             RecorderStatus, 'recorder/status', self._on_recorder_status, qos.LATCHED)
-        self._loader = self.create_service(LoadEnsemble, '~/load_ensemble', self._on_load)
+        # In a group of its own: while it waits for the worker, all else goes on.
+        self._loader = self.create_service(LoadEnsemble, '~/load_ensemble', self._on_load,
+                                           callback_group=MutuallyExclusiveCallbackGroup())
         self._watcher: EnsembleWatcher | None = None
         if self._settings.ensembles:
             ensembles = Path(self._settings.ensembles)
