@@ -10,7 +10,6 @@ from rclpy.node import Node
 
 from active_collection.bags.alignment import AlignmentStatistics
 from active_collection.bags.alignment import Observation
-from active_collection.bags.observation import ObservationSpec
 from active_collection.errors import ActiveCollectionError
 from active_collection.nodes.observation_subscriptions import ObservationSubscriptions
 from active_collection.uncertainty.ensemble_files import Ensemble
@@ -34,14 +33,16 @@ class ObservationStream:
         self._on_observation = on_observation
         self._on_problem = on_problem
         self._aligner = ensemble.aligner()
+        self._seen = (ensemble.description.observation, ensemble.description.sizes)
+        self._retired = False
         self._subscriptions = ObservationSubscriptions(
             node, ensemble.description.observation, self._on_message)
         self._subscriptions.discover()
 
-    @property
-    def spec(self) -> ObservationSpec:
-        """Return the specification."""
-        return self._subscriptions.spec
+    def serves(self, ensemble: Ensemble) -> bool:
+        """Tell whether another ensemble sees the very same."""
+        description = ensemble.description
+        return (description.observation, description.sizes) == self._seen
 
     @property
     def statistics(self) -> AlignmentStatistics:
@@ -65,11 +66,17 @@ class ObservationStream:
         for observation in self._aligner.advance(self._now()):
             self._on_observation(observation, 0)
 
+    def retire(self) -> None:
+        """Give no observation any more; `close` takes longer and may follow later."""
+        self._retired = True
+
     def close(self) -> None:
         """Take every subscription back."""
         self._subscriptions.close()
 
     def _on_message(self, topic: str, message: Any, received_ns: int) -> None:
+        if self._retired:
+            return
         try:
             observations = self._aligner.add(topic, message, self._now())
         except ActiveCollectionError as error:

@@ -34,11 +34,6 @@ class ObservationSubscriptions:
         self._subscriptions: dict[str, Any] = {}
 
     @property
-    def spec(self) -> ObservationSpec:
-        """Return the specification."""
-        return self._spec
-
-    @property
     def missing(self) -> tuple[str, ...]:
         """Return the topics without a subscription, because nobody has published them yet."""
         return tuple(

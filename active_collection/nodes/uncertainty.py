@@ -127,7 +127,7 @@ class UncertaintyNode(Node):
         use goes on.
         """
         if self._coming is not None:
-            self._left.append(self._coming[1])
+            self._leave(self._coming[1])
             self._coming = None
         if self._monitor is None:
             recent = read_recent(Path(self._settings.state_file),
@@ -136,7 +136,7 @@ class UncertaintyNode(Node):
             if self._episode_id:
                 self._monitor.start_episode(self._episode_id)
             self._stream = ObservationStream(self, ensemble, self._score, self._health.failed)
-        elif self._stream is None or self._stream.spec == ensemble.description.observation:
+        elif self._stream is None or self._stream.serves(ensemble):
             self._monitor.use(ensemble)
         else:
             self._coming = (ensemble, ObservationStream(
@@ -151,12 +151,17 @@ class UncertaintyNode(Node):
         if self._coming is not None and self._monitor is not None:
             ensemble, stream = self._coming
             if self._stream is not None:
-                self._left.append(self._stream)
+                self._leave(self._stream)
             self._monitor.use(ensemble)
             self._stream, self._coming = stream, None
             self._say_in_use()
         if observation.stamp_ns > self._last_stamp_ns:
             self._score(observation, received_ns)
+
+    def _leave(self, stream: ObservationStream) -> None:
+        """Score nothing of a stream any more: its values are not what the next ensemble sees."""
+        stream.retire()
+        self._left.append(stream)
 
     def _say_in_use(self) -> None:
         self.get_logger().info(f'scoring with ensemble {self._ensemble_id}')

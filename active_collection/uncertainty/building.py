@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from active_collection.bags.observation import ObservationSpec
+from active_collection.errors import UncertaintyError
 from active_collection.uncertainty.assessment import Assessor
 from active_collection.uncertainty.calibration import Calibration
 from active_collection.uncertainty.calibration import calibrate
@@ -85,8 +86,13 @@ def build(dataset: Dataset, spec: ObservationSpec, settings: TrainingSettings, *
     :param now: time that its id starts with (UTC)
     :param warm_start: the ensemble to begin from; None: random weights
     :param encoders: files of the specification's image encoders, which the ensemble takes along
-    :raises UncertaintyError: where there are too few episodes, or it cannot be written
+    :raises UncertaintyError: where there are too few episodes or tasks, or it cannot be written
     """
+    tasks = {episode.task for episode in dataset.episodes}
+    if settings.novelty == 'relative_mahalanobis' and len(tasks) < 2:
+        raise UncertaintyError(
+            'novelty relative_mahalanobis', found=f'demonstrations of {len(tasks)} task',
+            expected="at least 2, which it compares; 'mahalanobis' for one")
     began = [warm_start.ensemble_id] if warm_start is not None else []
     checkpoints = Checkpoints(
         out / CHECKPOINTS, training_key(dataset, settings, more=began),

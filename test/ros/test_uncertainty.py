@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from datetime import datetime
 from datetime import timezone
 from pathlib import Path
@@ -36,8 +37,11 @@ from rosbags.rosbag2 import Writer
 from rosbags.typesys import Stores
 from rosbags.typesys import get_types_from_msg
 from rosbags.typesys import get_typestore
+from sensor_msgs.msg import Image
 from sensor_msgs.msg import JointState
 
+from active_collection.bags.encoders import encoder_files
+from active_collection.bags.encoders import with_fingerprints
 from active_collection.bags.observation import ObservationSpec
 from active_collection.config import parse
 from active_collection.nodes import qos
@@ -69,6 +73,26 @@ action: {field: 'action.position', low: [-1, -1], high: [1, 1]}
 """
 
 
+PICTURED = """
+format: 1
+reference: hand
+tolerance_s: 1.0
+wait_s: 10.0
+observation:
+  - {name: hand, field: 'hand.pose.position'}
+  - {name: front, image: 'front/image'}
+  - {name: wrist, image: 'wrist/image', encoder: {kind: torchscript, file: colours.ts, size: 32}}
+action: {field: 'action.position', low: [-1, -1], high: [1, 1]}
+"""
+
+
+class Colours(torch.nn.Module):
+    """Mean of each colour of a picture."""
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return pictures.mean((2, 3))
+
+
 @pytest.fixture(scope='module')
 def ensembles(tmp_path_factory):
     """Two ensembles of one specification; the second is the newer one."""
@@ -84,6 +108,31 @@ def ensembles(tmp_path_factory):
     return [build(dataset, spec, TrainingSettings(members=3, hidden=(16,), steps=20, seed=day),
                   out=out, now=datetime(2026, 1, day, tzinfo=timezone.utc)).path
             for day in (1, 2)]
+
+
+@pytest.fixture(scope='module', params=['laplace', 'members'])
+def pictured(request, tmp_path_factory):
+    """Ensembles that see a camera through an encoder, and predict chunks of actions."""
+    spec = parse(PICTURED, ObservationSpec, where='spec.yaml')
+    files = tmp_path_factory.mktemp('files')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.jit.script(Colours()).save(str(files / 'colours.ts'))
+    spec = with_fingerprints(spec, files)
+    generator = torch.Generator().manual_seed(0)
+    sizes = {'hand': 3, 'front': 64, 'wrist': 3}
+    episodes = []
+    for number in range(4):
+        seen = torch.rand(30, sum(sizes.values()), generator=generator)
+        task = ('push', 'pull')[number % 2]
+        episodes.append(DecodedEpisode(str(number), task, seen, seen[:, :2] - seen[:, 2:4]))
+    settings = TrainingSettings(
+        kind=request.param, members=3, hidden=(16,), steps=20, horizon=4,
+        novelty='relative_mahalanobis',
+        measure='mutual_information' if request.param == 'members' else 'variance')
+    return build(Dataset.of(episodes, spec, sizes), spec, settings,
+                 out=tmp_path_factory.mktemp('pictured'), encoders=encoder_files(spec, files),
+                 now=datetime(2026, 1, 3, tzinfo=timezone.utc)).path
 
 
 @pytest.fixture(scope='module')
@@ -123,6 +172,8 @@ class Robot(Node):
         super().__init__('robot', namespace=namespace)
         self.hand = self.create_publisher(PoseStamped, 'hand', qos.STATE)
         self.joints = self.create_publisher(JointState, 'joints', qos.SENSOR)
+        self.cameras = [self.create_publisher(Image, f'{camera}/image', qos.SENSOR)
+                        for camera in ('front', 'wrist')]
         self.scenario = self.create_publisher(Scenario, 'scenario', qos.LATCHED)
         self.recorder = self.create_publisher(RecorderStatus, 'recorder/status', qos.LATCHED)
         self.loading = self.create_client(LoadEnsemble, 'uncertainty/load_ensemble')
@@ -149,6 +200,17 @@ class Robot(Node):
         pose.pose.position.x, pose.pose.position.y, pose.pose.position.z = position
         self.hand.publish(pose)
         self.shown += [('joints', state), ('hand', pose)]
+
+    def show_pictures(self, step):
+        """Publish a picture of each camera."""
+        random = np.random.default_rng(step)
+        for camera, publisher in zip(('front', 'wrist'), self.cameras, strict=True):
+            pixels = random.integers(0, 255, (48, 64, 3), np.uint8)
+            picture = _stamped(
+                Image(height=48, width=64, encoding='bgr8', step=192, data=pixels.tobytes()),
+                time_to_msg(10**9 + step * 20_000_000))
+            publisher.publish(picture)
+            self.shown.append((f'{camera}/image', picture))
 
     def is_heard(self):
         return self.hand.get_subscription_count() and self.joints.get_subscription_count()
@@ -263,7 +325,8 @@ def write_bag(path, messages, definitions):
         text = (definitions / f'{name}.msg').read_text()
         store.register(get_types_from_msg(text, f'active_collection/msg/{name}'))
     types = {'scenario': 'active_collection/msg/Scenario', 'joints': 'sensor_msgs/msg/JointState',
-             'hand': 'geometry_msgs/msg/PoseStamped'}
+             'hand': 'geometry_msgs/msg/PoseStamped', 'front/image': 'sensor_msgs/msg/Image',
+             'wrist/image': 'sensor_msgs/msg/Image'}
     with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         connections = {topic: writer.add_connection(f'/robot/{topic}', kind, typestore=store)
                        for topic, kind in types.items()}
@@ -288,19 +351,54 @@ def test_scoring_a_bag_gives_exactly_the_numbers_that_the_node_gave(
     scored = score_bag(tmp_path / 'bag', load(ensembles[0]))
 
     assert len(scored.estimates) == len(robot.estimates) == 150
-    for offline, online in zip(scored.estimates, robot.estimates, strict=True):
+    assert_same(scored.estimates, robot.estimates)
+
+
+def assert_same(estimates, messages):
+    """Compare every number of the node's with those of a bag."""
+    for offline, online in zip(estimates, messages, strict=True):
         assert offline.stamp_ns == time_to_ns(online.header.stamp)
-        assert offline.high == online.high
+        assert (offline.ensemble_id, offline.measure, offline.high) == (
+            online.ensemble_id, online.measure, online.high)
         for name in ('epistemic', 'aleatoric', 'total', 'novelty', 'novelty_p_value',
                      'threshold'):
-            assert np.float32(getattr(offline, name)) == getattr(online, name)
-        np.testing.assert_array_equal(
-            offline.epistemic_per_dimension.astype(np.float32), online.epistemic_per_dimension)
+            np.testing.assert_array_equal(
+                np.float32(getattr(offline, name)), np.float32(getattr(online, name)), name)
+        for name in ('epistemic_per_dimension', 'epistemic_per_step', 'member_disagreement'):
+            np.testing.assert_array_equal(
+                getattr(offline, name).astype(np.float32), getattr(online, name), name)
         np.testing.assert_array_equal(
             offline.action_chunk.astype(np.float32).ravel(), online.action_mean)
-    summary = scored.estimates[-1].episode
-    assert summary.epistemic_p95 == pytest.approx(robot.estimates[-1].episode.epistemic_p95)
-    assert summary.steps == robot.estimates[-1].episode.steps
+        assert offline.action_chunk.shape[0] == online.horizon
+        for name in ('epistemic_mean', 'epistemic_max', 'epistemic_p95', 'aleatoric_mean',
+                     'novelty_mean', 'above_threshold', 'steps'):
+            assert np.float32(getattr(offline.episode, name)) == np.float32(
+                getattr(online.episode, name))
+
+
+def test_pictures_and_chunks_are_scored_alike_by_the_node_and_from_a_bag(
+        robot, start, pictured, tmp_path, pytestconfig):
+    start(ensembles=str(pictured))
+    wait_for(lambda: robot.hand.get_subscription_count()
+             and all(camera.get_subscription_count() for camera in robot.cameras),
+             'subscriptions')
+    wait_for(lambda: robot.report_with('scoring with'), 'a good report')
+    robot.recorder.publish(RecorderStatus(state=RecorderStatus.RECORDING, episode_id='bag'))
+    wait_for(robot.recorder.get_subscription_count, 'the recorder to be heard')
+    for step, (position, joints) in enumerate(zip(*steps(40), strict=True)):
+        robot.show_pictures(step)
+        robot.show(step, position, joints)
+        wait_for(lambda sent=step: len(robot.estimates) > sent, 'the estimate')
+    scenario = Scenario(task='pull', environment='table', configuration=[Factor(name='x')])
+    write_bag(tmp_path / 'bag', [('scenario', scenario), *robot.shown],
+              pytestconfig.rootpath / 'msg')
+
+    scored = score_bag(tmp_path / 'bag', load(pictured))
+
+    assert len(scored.estimates) == len(robot.estimates) == 40
+    assert {e.horizon for e in robot.estimates} == {4}
+    assert len({e.novelty for e in robot.estimates}) == 40  # each picture was seen
+    assert_same(scored.estimates, robot.estimates)
 
 
 def test_without_an_ensemble_it_says_so_and_takes_the_first_that_comes(

@@ -455,3 +455,31 @@ def test_a_novelty_of_another_space_is_named(built, tmp_path):
 def test_an_unknown_kind_is_refused():
     with pytest.raises(ConfigError, match='kind'):
         validate({'kind': 'committee'}, TrainingSettings, where='settings')
+
+
+def test_a_distance_between_tasks_needs_two_and_says_so_before_it_trains(
+        make_dataset, spec, quick, now, tmp_path):
+    dataset = make_dataset()
+    alone = dataclasses.replace(dataset, episodes=tuple(
+        dataclasses.replace(episode, task='push') for episode in dataset.episodes))
+    settings = quick.model_copy(update={'novelty': 'relative_mahalanobis'})
+
+    with pytest.raises(UncertaintyError, match='found demonstrations of 1 task, expected at least'):
+        build(alone, spec, settings, out=tmp_path, now=now,
+              progress=lambda *_: pytest.fail('it trains'))
+
+
+def test_variances_stay_finite_whatever_a_network_says():
+    """At one observation and at many: far beyond what exp can take, without a warning."""
+    network = MlpMembers(members=2, inputs=3, actions=2, hidden=(4,), variance_floor=1e-4)
+    network.biases[-1].data[0, 0, 2:] = -1e4
+    network.biases[-1].data[1, 0, 2:] = 1e4
+
+    with np.errstate(over='raise', invalid='raise', divide='raise'):
+        alone = network.stacked().predict(torch.ones(1, 3))
+    together = network.stacked().predict(torch.ones(3, 3))
+
+    for prediction in (alone, together):
+        variance = prediction.variance[:, 0, 0]
+        torch.testing.assert_close(variance[0], torch.full((2,), 1e-4))
+        torch.testing.assert_close(variance[1], torch.full((2,), math.exp(2) + 1e-4))
