@@ -464,7 +464,7 @@ def test_a_distance_between_tasks_needs_two_and_says_so_before_it_trains(
         dataclasses.replace(episode, task='push') for episode in dataset.episodes))
     settings = quick.model_copy(update={'novelty': 'relative_mahalanobis'})
 
-    with pytest.raises(UncertaintyError, match='found demonstrations of 1 task, expected at least'):
+    with pytest.raises(UncertaintyError, match='found demonstrations of 1 task, expected'):
         build(alone, spec, settings, out=tmp_path, now=now,
               progress=lambda *_: pytest.fail('it trains'))
 
