@@ -22,9 +22,9 @@ from active_collection.selection.units import Embeddings
 from active_collection.selection.units import Indices
 from active_collection.selection.units import Scores
 
-_BLOCK = 1024       # units brought up to date together
-_PIECE = 256        # of them in one matrix product: units of a similar age
-_FRONT = 1 << 13    # units among which the largest bounds are looked for
+_BLOCK = 1 << 12    # units brought up to date together
+_PIECE = 1 << 12    # of them in one matrix product: units of a similar age
+_FRONT = 1 << 14    # units among which the largest bounds are looked for
 _CHUNK = 1 << 11    # units of a pass over all: their vectors stay in the processor's cache
 _FIRST = 64         # centres that all units are compared with before the first pick
 _SAMPLE = 4096      # units whose mean is the origin: small vectors, small rounding errors
@@ -136,7 +136,7 @@ class _Traversal:
             batch.take(int(block[best]), score, reason.format(score=f'{score:.4g}'))
             centre, length = vectors[best], squares[best]
             self._add(centre, float(length))
-            new = vectors @ centre
+            new = np.einsum('ij,j->i', vectors, centre)  # too small for BLAS's threads to pay
             new *= np.float32(-2.0)
             new += squares + length
             np.minimum(distances, np.maximum(new, 0.0), out=distances)
