@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 
 from active_collection.annotation.items import Item
 from active_collection.errors import AnnotationError
@@ -78,6 +79,11 @@ def _check_box(box: Box, item: Item, where: str) -> None:
         raise AnnotationError(
             f'{where}: box', found=f'x {box.x:g}, y {box.y:g}, width {box.width:g}, height '
             f'{box.height:g}', expected=f'one within {item.width} x {item.height} pixels')
+
+
+def by(annotations: Sequence[Annotation], annotator: str) -> list[Annotation]:
+    """Return annotations with an annotator where they name none."""
+    return [a if a.annotator else replace(a, annotator=annotator) for a in annotations]
 
 
 def without_repeats(annotations: Sequence[Annotation]) -> list[Annotation]:

@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('--round', required=True, type=Path, metavar='ROUND_DIR',
                         help='what `select` wrote')
+    add_options(parser)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare how a round is exported, whichever it is."""
     parser.add_argument('--format', default='coco',
                         help='of the annotation tool; or lerobot, mcap (default: %(default)s)')
     parser.add_argument('--out', type=Path, metavar='DIR',
@@ -58,10 +63,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, and print where the files lie."""
-    from active_collection.cli.rounds import items_of
     from active_collection.selection.rounds import Round
 
-    opened = Round.open(arguments.round)
+    return export_round(arguments, Round.open(arguments.round))
+
+
+def export_round(arguments: argparse.Namespace, opened: Round) -> int:
+    """Export a round by the arguments of `add_options`, and print where the files lie."""
+    from active_collection.cli.rounds import items_of
+
     items = items_of(opened, arguments.images)
     step = {'lerobot': _lerobot, 'mcap': _moments}.get(arguments.format, _annotations)
     return step(arguments, opened, items)

@@ -24,23 +24,12 @@ def read_labels(data: Path) -> tuple[tuple[report.LabelRound, ...], tuple[report
 
     :raises SelectionError: where a round cannot be read
     """
+    from active_collection.cli.learning import curve
+
     points = curve(data)
     if not points:
         return (), ()
     return label_rounds(data, points), verdicts(points, settings_of(data))
-
-
-def curve(data: Path) -> list[Metrics]:
-    """
-    Return the learning curve of a data directory: one point a round with labels.
-
-    :raises SelectionError: where one cannot be read
-    """
-    from active_collection.selection import metrics
-    from active_collection.selection.rounds import all_rounds
-
-    return [metrics.read(directory) for directory in all_rounds(data / 'rounds')
-            if (directory / metrics.FILE).exists()]
 
 
 def label_rounds(data: Path, points: Sequence[Metrics]) -> tuple[report.LabelRound, ...]:

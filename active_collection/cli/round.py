@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,8 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if name in {'export', 'ingest'}:
             step.add_argument('--round', type=int, default=0, metavar='N',
                               help='its number (default: the newest)')
-            step.add_argument('--format', default='coco',
-                              help='of the annotation tool (default: %(default)s)')
         _STEPS[name][0](step)
 
 
@@ -59,12 +56,17 @@ def _add_start(step: argparse.ArgumentParser) -> None:
 
 
 def _add_export(step: argparse.ArgumentParser) -> None:
-    step.add_argument('--class', action='append', default=[], dest='classes', metavar='NAME',
-                      help='what is to be annotated, may be given again')
+    from active_collection.cli import export
+
+    export.add_options(step)
 
 
 def _add_ingest(step: argparse.ArgumentParser) -> None:
     step.add_argument('file', type=Path, help='what the annotation tool exported')
+    step.add_argument('--format', default='coco',
+                      help='of the annotation tool (default: %(default)s)')
+    step.add_argument('--annotator', default='', metavar='NAME',
+                      help='who made the annotations that do not say so themselves')
 
 
 def _add_nothing(_: argparse.ArgumentParser) -> None:
@@ -90,6 +92,7 @@ def _start(arguments: argparse.Namespace) -> int:
     from active_collection.cli import query as shared
     from active_collection.errors import ConfigError
     from active_collection.selection.pool import Pool
+    from active_collection.selection.rounds import Round
     from active_collection.selection.rounds import all_rounds
     from active_collection.selection.rounds import number_of
     from active_collection.selection.rounds import write_round
@@ -99,10 +102,11 @@ def _start(arguments: argparse.Namespace) -> int:
         raise ConfigError('--count', found=arguments.count, expected='at least 0')
     before = all_rounds(arguments.data / 'rounds')
     pool = Pool.open(arguments.data / 'pool')
+    seeded = any(not Round.open(directory).is_held_out for directory in before)
     seed_count = max(_SEED_LEAST, min(_SEED_MOST, round(_SEED_SHARE * len(pool))))
-    usual = 'random' if arguments.held_out else 'hybrid' if before else 'typiclust'
+    usual = 'random' if arguments.held_out else 'hybrid' if seeded else 'typiclust'
     query = shared.query_of(
-        arguments, pool, count=arguments.count or (_BATCH if before else seed_count),
+        arguments, pool, count=arguments.count or (_BATCH if seeded else seed_count),
         strategy=arguments.strategy or usual, before=before)
     selection = select(pool, query)
     number = number_of(before[-1]) + 1 if before else 1
@@ -115,71 +119,38 @@ def _start(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from active_collection.annotation.export import export
-    from active_collection.cli.progress import progress
-    from active_collection.cli.rounds import items_of
+    from active_collection.cli import export
 
-    opened = _round(arguments)
-    with progress('exporting pictures') as update:
-        report = export(items_of(opened, 'jpg'), opened.directory / 'export', arguments.format,
-                        classes=arguments.classes,
-                        progress=lambda done, total: update(done, total, ''))
-    for line in report.missing:
-        print(f'active-collection: left out: {line}', file=sys.stderr)
-    print(f'{report.items} pictures, {len(report.missing)} left out; {report.file}')
-    return 0
+    return export.export_round(arguments, _round(arguments))
 
 
 def _ingest(arguments: argparse.Namespace) -> int:
+    from active_collection.annotation.annotations import by
     from active_collection.annotation.annotations import without_repeats
     from active_collection.annotation.formats import FORMATS
     from active_collection.annotation.items import read_items
+    from active_collection.cli.learning import measure_from
     from active_collection.cli.rounds import label_rows
     from active_collection.selection import labels
-    from active_collection.selection.rounds import all_rounds
 
     opened = _round(arguments)
     items, classes = read_items(opened.directory / 'export')
     read = FORMATS.get(arguments.format)().read(arguments.file, items, classes)
-    annotations = without_repeats(read)
+    annotations = without_repeats(by(read, arguments.annotator))
     path = labels.add(opened.directory, label_rows(annotations))
     disagree = len(labels.disagreement(labels.read(path)))
-    if opened.is_held_out:  # every point of the curve can be tested on it
-        again = [r for r in all_rounds(arguments.data / 'rounds') if labels.versions(r)]
-    else:
-        again = [opened.directory]
-    for directory in again:
-        _measure(arguments.data, directory)
+    measure_from(arguments.data, opened)
     print(f'{len(annotations)} annotations of {len({a.unit_id for a in annotations})} of '
           f'{len(items)} pictures, {len(read) - len(annotations)} repeats; version {path.stem}; '
           f'annotators disagree on {disagree} pictures')
     return 0
 
 
-def _measure(data: Path, directory: Path) -> None:
-    """Train the light head on all labels up to a round, and keep what it taught."""
-    from active_collection.cli.rounds import held_out_of
-    from active_collection.cli.rounds import labels_of
-    from active_collection.selection import labels
-    from active_collection.selection import metrics
-    from active_collection.selection.pool import Pool
-    from active_collection.selection.rounds import Round
-    from active_collection.selection.rounds import all_rounds
-    from active_collection.selection.rounds import number_of
-
-    number, rounds = number_of(directory), all_rounds(data / 'rounds')
-    upto = [r for r in rounds if number_of(r) <= number]
-    metrics.write(directory, metrics.measure(
-        number, Pool.open(Round.open(directory).pool), labels_of(upto),
-        disagreements=len(labels.disagreement(labels.newest(directory))),
-        before=labels_of(upto[:-1]), held_out=held_out_of(rounds)))
-
-
 def _status(arguments: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from active_collection.cli.report_labels import curve
+    from active_collection.cli.learning import curve
     from active_collection.selection import labels
     from active_collection.selection.rounds import Round
     from active_collection.selection.rounds import all_rounds
@@ -191,7 +162,8 @@ def _status(arguments: argparse.Namespace) -> int:
         opened, rows = Round.open(directory), labels.newest(directory)
         point = known.get(int(directory.name))
         values = [point.accuracy, point.entropy, point.kappa, point.radius] if point else []
-        table.add_row(directory.name, str(opened.manifest['strategy']), str(len(opened.picks)),
+        strategy = f'{opened.manifest["strategy"]}{" (held out)" if opened.is_held_out else ""}'
+        table.add_row(directory.name, strategy, str(len(opened.picks)),
                       str(len({row['unit_id'] for row in rows})),
                       str(len(labels.disagreement(rows))), *map(_short, values))
     Console(width=100, highlight=False).print(table)
@@ -201,7 +173,7 @@ def _status(arguments: argparse.Namespace) -> int:
 def _stop(arguments: argparse.Namespace) -> int:
     import time
 
-    from active_collection.cli.report_labels import curve
+    from active_collection.cli.learning import curve
     from active_collection.cli.report_labels import keep_settings
     from active_collection.cli.report_labels import label_rounds
     from active_collection.cli.report_labels import settings_of

@@ -78,14 +78,17 @@ def _budget(curve: Sequence[Metrics], settings: StoppingSettings) -> Verdict:
 
 
 def _target(curve: Sequence[Metrics], settings: StoppingSettings) -> Verdict:
-    """Stop where the accuracy is above the target with the confidence asked for."""
+    """Stop where the accuracy on held-out labels is surely above the target."""
     last = curve[-1]
-    if not last.tested:
-        return Verdict('target', False, math.nan, settings.target, 'nothing could be tested yet')
+    if not last.held_out or not last.tested:
+        return Verdict('target', False, math.nan, settings.target,
+                       'needs labels of a round that was started with --held-out: those that a '
+                       'strategy chose are no fair sample')
     bound = lower_bound(last.correct, last.tested, settings.confidence)
     return Verdict('target', bound >= settings.target, bound, settings.target,
-                   f'accuracy {last.accuracy:.3f}, at least {bound:.3f} with '
-                   f'{settings.confidence:.0%} confidence, of {settings.target:g} wanted')
+                   f'accuracy {last.accuracy:.3f} on {last.tested} held-out labels, at least '
+                   f'{bound:.3f} with {settings.confidence:.0%} confidence, of '
+                   f'{settings.target:g} wanted')
 
 
 def _gain(curve: Sequence[Metrics], settings: StoppingSettings) -> Verdict:

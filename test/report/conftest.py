@@ -14,6 +14,7 @@ from active_collection.report.data import Assignment
 from active_collection.report.data import BagTimeline
 from active_collection.report.data import Evaluation
 from active_collection.report.data import FactorRange
+from active_collection.report.data import LabelRound
 from active_collection.report.data import Pick
 from active_collection.report.data import Pool
 from active_collection.report.data import ReportData
@@ -127,6 +128,20 @@ def picks_of(random, pool, number):
     return tuple(made)
 
 
+def label_rounds():
+    """Return four rounds of labels, tested on 200 held-out ones."""
+    made = ((1, 'typiclust', 115, 118, 1.4, math.nan, 6.1, .021),
+            (2, 'hybrid', 300, 151, .9, .71, 4.9, .018),
+            (3, 'hybrid', 300, 168, .6, .86, 4.4, .016),
+            (5, 'hybrid', 300, 173, .5, .94, 4.2, .0155))
+    total, found = 200, []
+    for number, strategy, selected, correct, entropy, kappa, radius, uncertainty in made:
+        total += selected
+        found.append(LabelRound(number, strategy, selected, total, 3 * number, correct, 200, True,
+                                entropy, kappa, radius, uncertainty))
+    return tuple(found)
+
+
 @pytest.fixture(scope='session')
 def make_report():
     """Return a function that makes a report's data with so many picks."""
@@ -145,6 +160,7 @@ def make_report():
                 0, 'cluster_margin', picks_of(random, pool, picks), 7, START + 890 * 10**9,
                 {'units': pool.size, 'too_dark_or_blurred': 84, 'near_duplicates': 311,
                  'selected': picks}),
+            labels=label_rounds(),
             verdicts=(Verdict('marginal_gain', False, 'the last batch still gained 9 points',
                               {'gain': .09, 'threshold': .02}),))
     return make

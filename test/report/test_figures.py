@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from active_collection.report import bag_timeline
 from active_collection.report import collection
 from active_collection.report import contact
 from active_collection.report import coverage
+from active_collection.report import label_rounds
 from active_collection.report import learning
 from active_collection.report import summary
 from active_collection.report.data import Assignment
 from active_collection.report.data import Evaluation
+from active_collection.report.data import LabelRound
 from active_collection.report.data import ReportData
 from active_collection.report.data import TaskEvaluation
 from active_collection.report.data import Term
@@ -304,3 +307,44 @@ def test_reasons_are_those_of_the_round_s_main_rule():
     view = collection.build(data_of(assignments=tuple(leases)))
     assert (view.rule, view.decided, view.terms) == ('hybrid', 2, ('epistemic',))
     assert view.tasks[0].terms == (.5,)
+
+
+def labelled(*points, held_out=True):
+    return data_of(labels=tuple(
+        LabelRound(number, 'hybrid', 10, count_, 0, correct, tested, held_out, kappa=.5, radius=2)
+        for number, count_, correct, tested in points))
+
+
+def test_labels_section_says_what_the_last_round_added():
+    view = label_rounds.build(labelled((3, 30, 18, 20), (1, 10, 10, 20)))
+
+    assert view.conclusion == (
+        '30 labelled units in 2\u202frounds: a light head gets 90\u202f% of 20 held-out labels '
+        'right (70–97\u202f%), +40.0 points since the round before.')
+    assert [row.round.round for row in view.rows] == [1, 3]
+    assert [title for title, _ in view.charts] == [
+        'accuracy', 'agreement with the round before (kappa)', 'cover radius']
+
+
+def test_labels_section_without_a_test_says_so_and_draws_what_is_known():
+    view = label_rounds.build(labelled((1, 10, 0, 0)))
+
+    assert view.conclusion == '10 labelled units in 1\u202fround; too few to test a model on.'
+    assert view.charts[0][0] == 'agreement with the round before (kappa)'
+    assert label_rounds.build(data_of()) is None
+
+
+def test_labels_without_a_held_out_set_are_said_to_be_left_out_in_turn():
+    assert 'each left out in turn' in label_rounds.build(
+        labelled((1, 10, 5, 10), held_out=False)).conclusion
+
+
+@pytest.mark.parametrize('value', [0.0, -0.2, 1.0, 1e-9, 5.0, 1e6])
+def test_label_curves_stay_inside_their_panel(value):
+    data = data_of(labels=tuple(
+        LabelRound(n, 's', 1, n, kappa=value, radius=value, uncertainty=value)
+        for n in (1, 2)))
+
+    for _, chart in label_rounds.build(data).charts:
+        for y in re.findall(r'cy="([^"]+)"', chart):
+            assert 0 <= float(y) <= label_rounds.HEIGHT

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from active_collection.errors import ReportError
 from active_collection.report.data import Assignment
 from active_collection.report.data import Evaluation
+from active_collection.report.data import LabelRound
 from active_collection.report.data import Pick
 from active_collection.report.data import Pool
 from active_collection.report.data import ReportData
@@ -93,6 +94,7 @@ def hostile(value=ALERT):
         pool=Pool(2, (unit, other), np.eye(2), value),
         selection=Selection(1, value, (Pick(unit, 1, 1.0, value, b'not a jpeg'),),
                             counts={value: 3}),
+        labels=(LabelRound(1, value, 1, 1), LabelRound(2, value, 1, 2, 1, 1, 2)),
         verdicts=(Verdict(value, True, value, {value: 1.0}),), missing={'bags': value})
 
 
@@ -164,6 +166,7 @@ def test_long_strings_are_cut():
     ('evaluations', (), {'learning'}),
     ('selection', None, {'contact', 'bags'}),
     ('pool', None, {'map', 'bags'}),
+    ('labels', (), {'labels'}),
     ('verdicts', (), {'verdict'}),
 ])
 def test_section_without_data_is_left_out_with_a_reason(changed, field, empty, gone):
@@ -175,7 +178,8 @@ def test_section_without_data_is_left_out_with_a_reason(changed, field, empty, g
     assert sum('the file is not there' in text for text in page.texts) == len(gone)
 
 
-@pytest.mark.parametrize('field', ['assignments', 'evaluations', 'pool', 'selection', 'verdicts'])
+@pytest.mark.parametrize('field', ['assignments', 'evaluations', 'pool', 'selection', 'labels',
+                                   'verdicts'])
 def test_each_part_alone_makes_a_page(report, field):
     data = ReportData('t', 's', 0, **{field: getattr(report, field)})
 

@@ -140,9 +140,11 @@ def test_budget_and_target_stop_at_their_numbers():
     assert fired([POINT], OFF.model_copy(update={'budget': 101})) == []
     assert fired([POINT], OFF.model_copy(update={'budget': 100})) == ['budget']
     target = OFF.model_copy(update={'target': 0.55})
-    assert fired([POINT], target) == []  # 0.60 of 100, but not surely above 0.55
-    assert fired([replace(POINT, correct=600, tested=1000)], target) == ['target']
-    assert fired([replace(POINT, correct=0, tested=0)], target) == []
+    held_out = replace(POINT, held_out=True)
+    assert fired([held_out], target) == []  # 0.60 of 100, but not surely above 0.55
+    assert fired([replace(held_out, correct=600, tested=1000)], target) == ['target']
+    assert fired([replace(held_out, correct=0, tested=0)], target) == []
+    assert fired([replace(POINT, correct=600, tested=1000)], target) == []  # no fair sample
 
 
 def test_the_lower_bound_covers_the_truth_as_often_as_it_says():

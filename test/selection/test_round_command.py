@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 from bag_factory import camera
@@ -12,11 +15,14 @@ from bag_factory import write_bag
 
 from active_collection.bags.find import find_bags
 from active_collection.cli import round as command
+from active_collection.cli.learning import curve
 from active_collection.errors import ActiveCollectionError
+from active_collection.selection import labels
 from active_collection.selection.index import IndexSettings
 from active_collection.selection.index import index
 from active_collection.selection.index_bag import Sampling
 from active_collection.selection.rounds import Round
+from active_collection.selection.rounds import all_rounds
 
 
 @pytest.fixture
@@ -66,7 +72,10 @@ def test_the_loop_turns_until_it_says_stop(data, capsys):
     criteria.write_text('budget: 36\n')
     assert run('stop', data, '--criteria', criteria) == 0
     assert 'stop, because of budget' in capsys.readouterr().out
-    assert run('stop', data) == 0
+    assert run('stop', data) == 0  # the criteria are kept
+    assert 'stop, because of budget' in capsys.readouterr().out
+    criteria.write_text('budget: 37\n')
+    assert run('stop', data, '--criteria', criteria) == 0
     assert capsys.readouterr().out.endswith('go on\n')
 
 
@@ -115,3 +124,142 @@ def test_labels_of_another_round_are_refused_and_nothing_is_lost(data):
 def test_the_status_of_a_directory_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(ActiveCollectionError, match=r'nowhere: found no such directory'):
         run('status', tmp_path / 'nowhere')
+
+
+def turn(data, *arguments, count=12, annotator=''):
+    """Start, export and label a round; return its number."""
+    number = len(all_rounds(data / 'rounds')) + 1
+    run('start', data, '--count', count, '--gap', 0, '--duplicate-bits', -1, *arguments)
+    run('export', data)
+    run('ingest', data, label(data, number, annotator=annotator))
+    return number
+
+
+def metrics_of(data, number):
+    return json.loads((data / 'rounds' / str(number) / 'metrics.json').read_text())
+
+
+def test_a_held_out_round_tests_the_others_and_teaches_nothing(data, capsys):
+    turn(data)
+    assert not metrics_of(data, 1)['held_out']
+    turn(data, '--held-out', count=10)
+    assert Round.open(data / 'rounds' / '2').manifest['strategy'] == 'random'
+    assert not (data / 'rounds' / '2' / 'metrics.json').exists()
+    first = metrics_of(data, 1)
+    assert (first['held_out'], first['tested'], first['labelled']) == (True, 10, 22)
+    turn(data)
+    assert metrics_of(data, 3)['labelled'] == 34
+    assert [point.round for point in curve(data)] == [1, 3]
+    capsys.readouterr()
+    run('status', data)
+    assert 'random (held out)' in capsys.readouterr().out
+    page = (data / 'rounds' / 'stopping.html')
+    criteria = data / 'stop.yaml'
+    criteria.write_text('target: 0.01\n')
+    run('stop', data, '--criteria', criteria)
+    out = capsys.readouterr().out
+    assert '10 held-out labels' in out
+    assert f'plot: {page}' in out
+    assert 'a held-out set' in page.read_text()
+
+
+def test_a_held_out_round_first_leaves_the_next_one_the_seed(data):
+    turn(data, '--held-out', count=10)
+    turn(data)
+    assert Round.open(data / 'rounds' / '2').manifest['strategy'] == 'typiclust'
+
+
+def test_labels_that_come_late_move_every_later_point(data):
+    for _ in range(2):
+        turn(data)
+    before = metrics_of(data, 2)
+    path = label(data, 1, annotator='late')
+    content = json.loads(path.read_text())
+    for number, entry in enumerate(content['annotations']):
+        entry['category_id'] = 1 + number % 2
+    path.write_text(json.dumps(content))
+    run('ingest', data, '--round', 1, path)
+    run('ingest', data, '--round', 1, '--annotator', 'third', path)
+    assert metrics_of(data, 2) != before
+
+
+def test_annotators_that_a_tool_does_not_name_are_kept_apart_by_name(data, capsys):
+    run('start', data, '--count', 10, '--gap', 0, '--duplicate-bits', -1)
+    run('export', data)
+    path = label(data, 1)
+    run('ingest', data, '--annotator', 'ann', path)
+    content = json.loads(path.read_text())
+    content['annotations'][0]['category_id'] = 3 - content['annotations'][0]['category_id']
+    path.write_text(json.dumps(content))
+    run('ingest', data, '--annotator', 'bob', path)
+    assert 'version 2; annotators disagree on 1 pictures' in capsys.readouterr().out
+    assert {row['annotator'] for row in labels.newest(data / 'rounds' / '1')} == {'ann', 'bob'}
+
+
+def test_each_criterion_says_its_numbers_on_the_page(data, capsys):
+    for _ in range(2):
+        turn(data)
+    criteria = data / 'stop.yaml'
+    criteria.write_text('budget: 20\ntarget: 0.9\npatience: 1\nplateau: 1.0e9\n')
+    run('stop', data, '--criteria', criteria)
+    out = capsys.readouterr().out
+    assert out.rstrip().splitlines()[-1].startswith('stop, because of budget')
+    assert 'radius on a plateau' in out.rstrip().splitlines()[-1]
+    page = (data / 'rounds' / 'stopping.html').read_text()
+    for text in ('labels: budget', '24 of 20 units labelled', 'cover radius', '<svg',
+                 'labels: target', 'largest relative change of the last 1 rounds'):
+        assert text in page
+
+
+def test_criteria_that_cannot_be_read_are_an_error_of_one_line(data):
+    turn(data)
+    (data / 'rounds' / 'stopping.json').write_text('{"bugdet": 3}')
+    with pytest.raises(ActiveCollectionError, match=r'stopping\.json') as caught:
+        run('stop', data)
+    assert '\n' not in str(caught.value)
+
+
+def test_a_start_that_was_killed_is_started_again(data):
+    """A real process, killed while it writes: the round is not there, and the next start is it."""
+    program = (
+        'import os, signal, sys\n'
+        'import pyarrow.parquet as pq\n'
+        'from active_collection.cli.main import main\n'
+        'def write(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n'
+        'pq.write_table = write\n'
+        'main(sys.argv[1:])\n')
+    arguments = ['round', 'start', '--data', str(data), '--count', '8', '--gap', '0']
+    killed = subprocess.run([sys.executable, '-c', program, *arguments], check=False,
+                            capture_output=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    assert all_rounds(data / 'rounds') == []
+    again = subprocess.run([sys.executable, '-m', 'active_collection.cli.main', *arguments],
+                           check=False, capture_output=True, text=True, timeout=120)
+    assert again.returncode == 0, again.stderr
+    assert 'round 1: 8 of 60 units' in again.stdout
+    assert 'under 50' in again.stderr
+    assert len(Round.open(data / 'rounds' / '1').picks) == 8
+
+
+def test_an_export_that_was_killed_goes_on_where_it_was(data):
+    run('start', data, '--count', 8, '--gap', 0, '--duplicate-bits', -1)
+    program = (
+        'import os, signal, sys\n'
+        'from active_collection.annotation import pictures\n'
+        'from active_collection.cli.main import main\n'
+        'whole, done = pictures.write_whole, []\n'
+        'def write(path, content):\n'
+        '    done.append(whole(path, content))\n'
+        '    if len(done) == 3: os.kill(os.getpid(), signal.SIGKILL)\n'
+        'pictures.write_whole = write\n'
+        'main(sys.argv[1:])\n')
+    killed = subprocess.run(
+        [sys.executable, '-c', program, 'round', 'export', '--data', str(data)], check=False,
+        capture_output=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    images = data / 'rounds' / '1' / 'export' / 'images'
+    first = {path.name: path.stat().st_mtime_ns for path in images.iterdir()}
+    assert len(first) == 3
+    run('export', data)
+    assert len(list(images.iterdir())) == 8
+    assert {name: (images / name).stat().st_mtime_ns for name in first} == first
