@@ -3,8 +3,6 @@
 """Export items: pictures, the map back to their messages, and the file of an annotation tool."""
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +11,11 @@ from pathlib import Path
 
 from active_collection.annotation.chosen import ChosenEpisode
 from active_collection.annotation.formats import FORMATS
-from active_collection.annotation.formats.table import harmless
 from active_collection.annotation.items import IMAGES
 from active_collection.annotation.items import Item
 from active_collection.annotation.items import write_items
 from active_collection.annotation.pictures import write_pictures
+from active_collection.annotation.tabular import csv_text
 from active_collection.errors import AnnotationError
 from active_collection.files import write_whole
 
@@ -82,11 +80,8 @@ def in_curriculum(episodes: Sequence[ChosenEpisode]) -> list[Item]:
 
 def write_curriculum(path: Path, episodes: Sequence[ChosenEpisode]) -> None:
     """Write a CSV file of episodes in their order: rank, difficulty, where it is, what it is."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(['rank', 'difficulty', 'episode_id', 'bag', 'task', 'outcome', 'units'])
-    for rank, episode in enumerate(episodes, 1):
-        first = episode.items[0]
-        writer.writerow([rank, f'{episode.difficulty:.6g}', *map(harmless, (
-            first.episode_id, episode.bag, first.task, first.outcome)), len(episode.items)])
-    write_whole(path, text.getvalue())
+    rows = [[rank, float(f'{episode.difficulty:.6g}'), episode.episode_id, episode.bag,
+             episode.task, episode.items[0].outcome, len(episode.items)]
+            for rank, episode in enumerate(episodes, 1)]
+    write_whole(path, csv_text(
+        ['rank', 'difficulty', 'episode_id', 'bag', 'task', 'outcome', 'units'], rows))

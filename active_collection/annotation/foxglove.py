@@ -1,89 +1,114 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What Foxglove shows of the picks: JSON messages of its own schemas, and one of ours."""
+"""What Foxglove shows of the picks: ROS messages of its own types, and one of ours."""
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from dataclasses import fields
+from functools import cache
 from typing import Any
+
+from rosbags.typesys import Stores
+from rosbags.typesys import get_types_from_msg
+from rosbags.typesys import get_typestore
 
 from active_collection.annotation.annotations import Annotation
 from active_collection.annotation.items import Item
 
-_TIME = {'type': 'object', 'properties': {'sec': {'type': 'integer'}, 'nsec': {'type': 'integer'}}}
-_NUMBER, _TEXT = {'type': 'number'}, {'type': 'string'}
-_POINT = {'type': 'object', 'properties': {'x': _NUMBER, 'y': _NUMBER}}
-_CHANNELS = dict.fromkeys('rgba', _NUMBER)
-_COLOUR = {'type': 'object', 'properties': _CHANNELS}
+_FOXGLOVE = 'foxglove_msgs/msg'
 #: Foxglove's codes: a closed outline, a log message that informs.
 _LINE_LOOP, _INFO = 2, 2
-_ORANGE = {'r': 1.0, 'g': 0.6, 'b': 0.0, 'a': 1.0}
-_WHITE, _SHADE = {'r': 1.0, 'g': 1.0, 'b': 1.0, 'a': 1.0}, {'r': 0.0, 'g': 0.0, 'b': 0.0, 'a': 0.6}
-
-
-def _schema(title: str, **properties: object) -> bytes:
-    return json.dumps({'title': title, 'type': 'object', 'properties': properties}).encode()
-
-
-def _list(**properties: object) -> dict[str, object]:
-    return {'type': 'array', 'items': {'type': 'object', 'properties': properties}}
-
-
-#: Name to JSON schema (docs.foxglove.dev/docs/visualization/message-schemas).
-SCHEMAS = {
-    'foxglove.Log': _schema(
-        'foxglove.Log', timestamp=_TIME, level={'type': 'integer'}, message=_TEXT, name=_TEXT,
-        file=_TEXT, line={'type': 'integer'}),
-    'foxglove.ImageAnnotations': _schema(
-        'foxglove.ImageAnnotations',
-        circles=_list(timestamp=_TIME, position=_POINT, diameter=_NUMBER, thickness=_NUMBER,
-                      fill_color=_COLOUR, outline_color=_COLOUR),
-        points=_list(timestamp=_TIME, type={'type': 'integer'}, points=_list(x=_NUMBER, y=_NUMBER),
-                     outline_color=_COLOUR, outline_colors=_list(**_CHANNELS),
-                     fill_color=_COLOUR, thickness=_NUMBER),
-        texts=_list(timestamp=_TIME, position=_POINT, text=_TEXT, font_size=_NUMBER,
-                    text_color=_COLOUR, background_color=_COLOUR)),
-    'active_collection.Pick': _schema(
-        'active_collection.Pick', timestamp=_TIME,
-        **{name: {'type': {'int': 'integer', 'float': 'number'}.get(str(kind), 'string')}
-           for name, kind in Item.__annotations__.items()}),
+_ORANGE = (1.0, 0.6, 0.0, 1.0)
+_WHITE, _SHADE, _NOTHING = (1.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 0.6), (0.0, 0.0, 0.0, 0.0)
+_KINDS = {'str': 'string', 'int': 'int64', 'float': 'float64'}
+PICK = 'active_collection/msg/Pick'
+#: Type to definition (docs.foxglove.dev/docs/visualization/message-schemas). As ROS types, for
+#: rosbags opens no MCAP file that holds any other.
+_DEFINITIONS = {
+    f'{_FOXGLOVE}/Log': 'builtin_interfaces/Time timestamp\nuint8 level\nstring message\n'
+                        'string name\nstring file\nuint32 line\n',
+    f'{_FOXGLOVE}/Color': 'float64 r\nfloat64 g\nfloat64 b\nfloat64 a\n',
+    f'{_FOXGLOVE}/Point2': 'float64 x\nfloat64 y\n',
+    f'{_FOXGLOVE}/CircleAnnotation':
+        'builtin_interfaces/Time timestamp\nfoxglove_msgs/Point2 position\nfloat64 diameter\n'
+        'float64 thickness\nfoxglove_msgs/Color fill_color\nfoxglove_msgs/Color outline_color\n',
+    f'{_FOXGLOVE}/PointsAnnotation':
+        'builtin_interfaces/Time timestamp\nuint8 type\nfoxglove_msgs/Point2[] points\n'
+        'foxglove_msgs/Color outline_color\nfoxglove_msgs/Color[] outline_colors\n'
+        'foxglove_msgs/Color fill_color\nfloat64 thickness\n',
+    f'{_FOXGLOVE}/TextAnnotation':
+        'builtin_interfaces/Time timestamp\nfoxglove_msgs/Point2 position\nstring text\n'
+        'float64 font_size\nfoxglove_msgs/Color text_color\n'
+        'foxglove_msgs/Color background_color\n',
+    f'{_FOXGLOVE}/ImageAnnotations':
+        'foxglove_msgs/CircleAnnotation[] circles\nfoxglove_msgs/PointsAnnotation[] points\n'
+        'foxglove_msgs/TextAnnotation[] texts\n',
+    PICK: 'builtin_interfaces/Time timestamp\n' + ''.join(
+        f'{_KINDS[str(field.type)]} {field.name}\n' for field in fields(Item)),
 }
 LOG, ANNOTATIONS, PICKS = '/selection/events', '/selection/annotations', '/selection/picks'
-#: Topic to schema of what is added for each pick.
-TOPICS = {LOG: 'foxglove.Log', ANNOTATIONS: 'foxglove.ImageAnnotations',
-          PICKS: 'active_collection.Pick'}
+#: Topic to type of what is added for each pick.
+TOPICS = {LOG: f'{_FOXGLOVE}/Log', ANNOTATIONS: f'{_FOXGLOVE}/ImageAnnotations', PICKS: PICK}
+
+
+def definition(name: str) -> str:
+    """Return the whole definition of a type of TOPICS, as an MCAP schema of ros2msg holds it."""
+    text, _ = _store().generate_msgdef(name, ros_version=2)
+    return str(text)
 
 
 def messages(item: Item, annotations: Sequence[Annotation]) -> dict[str, bytes]:
     """
-    Return topic to JSON message of a pick.
+    Return topic to serialised message (CDR) of a pick.
 
     :param annotations: what annotators said of it: their boxes are drawn
     """
-    time = {'sec': item.stamp_ns // 10**9, 'nsec': item.stamp_ns % 10**9}
+    types, time = _store().types, _time(item.stamp_ns)
     said = f'#{item.order + 1} {item.strategy} {item.score:.4g}'
-    log = {'timestamp': time, 'level': _INFO, 'message': f'{said}: {item.reason}',
-           'name': item.unit_id, 'file': item.bag, 'line': 0}
     boxes = [a for a in annotations if a.box is not None]
     whole = ', '.join(a.label for a in annotations if a.box is None)
     texts = [_text(time, 2.0, 2.0, f'{said} {whole}'.strip())]
     texts += [_text(time, a.box.x, a.box.y, a.label) for a in boxes if a.box is not None]
-    drawn = {'circles': [], 'points': [_outline(time, a) for a in boxes], 'texts': texts}
-    found = {LOG: log, ANNOTATIONS: drawn, PICKS: {'timestamp': time, **asdict(item)}}
-    return {topic: json.dumps(value).encode() for topic, value in found.items()}
+    found = {
+        LOG: types[TOPICS[LOG]](time, _INFO, f'{said}: {item.reason}', item.unit_id, item.bag, 0),
+        ANNOTATIONS: types[TOPICS[ANNOTATIONS]]([], [_outline(time, a) for a in boxes], texts),
+        PICKS: types[PICK](time, **asdict(item)),
+    }
+    return {topic: bytes(_store().serialize_cdr(message, TOPICS[topic]))
+            for topic, message in found.items()}
 
 
-def _text(time: dict[str, int], x: float, y: float, text: str) -> dict[str, Any]:
-    return {'timestamp': time, 'position': {'x': x, 'y': y}, 'text': text, 'font_size': 12.0,
-            'text_color': _WHITE, 'background_color': _SHADE}
+@cache
+def _store() -> Any:
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    for name, text in _DEFINITIONS.items():
+        store.register(get_types_from_msg(text, name))
+    return store
 
 
-def _outline(time: dict[str, int], annotation: Annotation) -> dict[str, Any]:
+def _time(ns: int) -> Any:
+    return _store().types['builtin_interfaces/msg/Time'](ns // 10**9, ns % 10**9)
+
+
+def _colour(rgba: tuple[float, float, float, float]) -> Any:
+    return _store().types[f'{_FOXGLOVE}/Color'](*rgba)
+
+
+def _point(x: float, y: float) -> Any:
+    return _store().types[f'{_FOXGLOVE}/Point2'](x, y)
+
+
+def _text(time: Any, x: float, y: float, text: str) -> Any:
+    return _store().types[f'{_FOXGLOVE}/TextAnnotation'](
+        time, _point(x, y), text, 12.0, _colour(_WHITE), _colour(_SHADE))
+
+
+def _outline(time: Any, annotation: Annotation) -> Any:
     box = annotation.box
     corners = [] if box is None else [
-        {'x': x, 'y': y} for x, y in (
+        _point(x, y) for x, y in (
             (box.x, box.y), (box.x + box.width, box.y),
             (box.x + box.width, box.y + box.height), (box.x, box.y + box.height))]
-    return {'timestamp': time, 'type': _LINE_LOOP, 'points': corners, 'outline_color': _ORANGE,
-            'outline_colors': [], 'fill_color': {**_ORANGE, 'a': 0.0}, 'thickness': 2.0}
+    return _store().types[f'{_FOXGLOVE}/PointsAnnotation'](
+        time, _LINE_LOOP, corners, _colour(_ORANGE), [], _colour(_NOTHING), 2.0)

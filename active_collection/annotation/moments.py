@@ -52,10 +52,11 @@ def write_moments(items: Sequence[Item], path: Path, *, window_s: float = 1.0,
     """
     Write the moments of items, whole or not at all, for Foxglove and any MCAP reader.
 
-    Messages are copied as they are, with their own schemas. `/selection/events` (foxglove.Log),
-    `/selection/annotations` (foxglove.ImageAnnotations) and `/selection/picks` say what was
-    chosen and why, at the time of each moment. What stands for a whole bag (tf_static) is there
-    from the first moment on.
+    Messages are copied as they are, with their own schemas; those of ROS 1 stay in ROS 1's
+    encoding, which Foxglove shows and rosbags does not open in MCAP. `/selection/events`
+    (foxglove_msgs/Log), `/selection/annotations` (foxglove_msgs/ImageAnnotations) and
+    `/selection/picks` say what was chosen and why, at the time of each moment. What stands for a
+    whole bag (tf_static) is there from the first moment on.
 
     :param window_s: before and after each moment (s)
     :param progress: told (bags done, of how many)
@@ -143,7 +144,7 @@ class _Copier:
 
     def _added(self, topic: str) -> int:
         name = foxglove.TOPICS[topic]
-        return self._channel(topic, 'json', name, 'jsonschema', foxglove.SCHEMAS[name])
+        return self._channel(topic, 'cdr', name, 'ros2msg', foxglove.definition(name).encode())
 
     def _channel(self, topic: str, encoding: str, name: str, form: str, data: bytes) -> int:
         schema = (name, form, data.decode())

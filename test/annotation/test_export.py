@@ -21,9 +21,9 @@ from bag_factory import write_bag1
 
 from active_collection.annotation.export import export
 from active_collection.annotation.formats import FORMATS
-from active_collection.annotation.formats.table import harmless
 from active_collection.annotation.items import Item
 from active_collection.annotation.items import read_items
+from active_collection.annotation.tabular import harmless
 from active_collection.bags.find import find_bags
 from active_collection.cli import export as command
 from active_collection.errors import ActiveCollectionError

@@ -3,13 +3,17 @@
 """What every annotation format must do: what goes out comes back, and nothing is lost silently."""
 from __future__ import annotations
 
+import csv
 import json
+import math
 from dataclasses import astuple
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import settings
@@ -17,6 +21,7 @@ from hypothesis import strategies as st
 
 from active_collection.annotation.annotations import Annotation
 from active_collection.annotation.annotations import Box
+from active_collection.annotation.annotations import by
 from active_collection.annotation.annotations import without_repeats
 from active_collection.annotation.formats import FORMATS
 from active_collection.annotation.items import Item
@@ -188,3 +193,52 @@ def test_label_studio_keeps_scores_and_drops_cancelled_annotations(tmp_path):
 def test_repeats_are_taken_once_in_their_first_order():
     a, b = Annotation('u0', 'mug'), Annotation('u1', 'mug')
     assert without_repeats([b, a, b]) == [b, a]
+
+
+def test_cvat_says_which_message_each_frame_is_and_when_to_label_it(tmp_path):
+    items = [replace(ITEMS[0], unit_id='b', file='images/b.jpg', reason='=cmd()'),
+             replace(ITEMS[1], unit_id='a', file='images/a.jpg')]
+    FORMATS.get('cvat')().write(items, tmp_path, [])
+    with (tmp_path / 'cvat_frames.csv').open(newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [(r['frame'], r['file'], r['order'], r['topic'], r['receive_ns']) for r in rows] == [
+        ('0', 'a.jpg', '1', '/c', '1'), ('1', 'b.jpg', '0', '/c', '0')]
+    assert rows[1]['reason'] == "'=cmd()"
+
+
+@pytest.mark.parametrize('source', ['manual', 'semi-auto', 'auto', 'file', ''])
+def test_how_cvat_says_a_shape_was_made_is_no_annotator(tmp_path, source):
+    path = tmp_path / 'annotations.xml'
+    path.write_text(f'<annotations><image id="0" name="images/u0.jpg"><tag label="mug" '
+                    f'source="{source}"></tag></image></annotations>')
+    assert FORMATS.get('cvat')().read(path, ITEMS, []) == [Annotation('u0', 'mug')]
+
+
+def test_annotations_without_an_annotator_get_the_one_given():
+    named, unnamed = Annotation('u0', 'mug', 'ann'), Annotation('u1', 'mug')
+    assert by([named, unnamed], 'bob') == [named, replace(unnamed, annotator='bob')]
+
+
+def test_the_interface_of_label_studio_offers_every_class(tmp_path):
+    classes = ['mug', 'a <b> & "c"', 'Tür']
+    FORMATS.get('label_studio')().write(ITEMS, tmp_path, classes)
+    root = ElementTree.parse(tmp_path / 'label_studio.xml').getroot()
+    assert [e.get('value') for e in root.iter('Label')] == classes
+    assert [e.get('value') for e in root.iter('Choice')] == classes
+    with pytest.raises(AnnotationError, match='control'):
+        FORMATS.get('label_studio')().write(ITEMS, tmp_path, ['a\nb'])
+
+
+def test_a_parquet_table_keeps_types_and_takes_pandas_gaps(tmp_path):
+    path = FORMATS.get('parquet')().write(ITEMS, tmp_path, [])
+    table = pq.read_table(path)
+    assert table.schema.field('receive_ns').type == pa.int64()
+    assert table['unit_id'].to_pylist() == ['u0', 'u1', 'u2']
+    filled = pa.table({'unit_id': ['u0', 'u1'], 'label': ['mug', None],
+                       'box_x': [math.nan] * 2, 'box_y': [math.nan] * 2,
+                       'box_width': [math.nan] * 2, 'box_height': [math.nan] * 2})
+    pq.write_table(filled, path)
+    assert FORMATS.get('parquet')().read(path, ITEMS, []) == [Annotation('u0', 'mug')]
+    pq.write_table(filled.set_column(2, 'box_x', [[1.0, math.nan]]), path)
+    with pytest.raises(AnnotationError, match='row 0'):
+        FORMATS.get('parquet')().read(path, ITEMS, [])

@@ -15,6 +15,8 @@ from bag_factory import camera
 from bag_factory import header
 from bag_factory import scene
 from bag_factory import write_bag
+from other_python import answers
+from other_python import python_with
 
 from active_collection.annotation.chosen import easy_to_hard
 from active_collection.annotation.chosen import episodes_of
@@ -211,11 +213,41 @@ def test_a_curriculum_goes_from_easy_to_hard(bags):
         easy_to_hard(episodes_of(items, {'u0': 0.5}))
 
 
-def test_lerobot_itself_reads_it(dataset):
-    module = pytest.importorskip('lerobot.datasets.lerobot_dataset')
-    read = module.LeRobotDataset('local/test', root=dataset)
-    assert (read.num_episodes, len(read)) == (3, rows(dataset).num_rows)
-    last = read[len(read) - 1]
-    assert last['task'] == 'pick'
-    assert last['observation.state'].shape == (2,)
-    assert last[CAMERA].shape == (3, 24, 32)
+#: What lerobot's own reader says of a dataset, by its own Python: it pins other versions of av
+#: and torch than ours.
+PROBE = """
+import json, sys
+from lerobot.datasets.lerobot_dataset import LeRobotDataset
+read = LeRobotDataset('local/test', root=sys.argv[1], video_backend='pyav')
+rows = [read[i] for i in range(len(read))]
+print('said', json.dumps({
+    'episodes': read.num_episodes, 'frames': len(read), 'fps': read.fps,
+    'tasks': [row['task'] for row in rows],
+    'state': [row['observation.state'].tolist() for row in rows],
+    'action': [row['action'].tolist() for row in rows],
+    'picture': list(rows[-1]['observation.images.front'].shape),
+    'bright': [float(row['observation.images.front'].mean()) for row in rows],
+    'mean': read.meta.stats['observation.state']['mean'].tolist()}))
+part = LeRobotDataset('local/test', root=sys.argv[1], episodes=[1], video_backend='pyav',
+                      delta_timestamps={'action': [0.0, 0.1, 0.2]})
+print('said', json.dumps([len(part), list(part[0]['action'].shape)]))
+"""
+
+
+def test_lerobot_itself_reads_it(dataset, tmp_path):
+    python = python_with('lerobot', 'LEROBOT_PYTHON')
+    said, part = answers(python, PROBE, dataset, home=tmp_path)
+
+    table = rows(dataset)
+    assert (said['episodes'], said['frames'], said['fps']) == (3, table.num_rows, FPS)
+    names = ['pick', 'push', 'pick']
+    assert said['tasks'] == [names[n] for n in table['episode_index'].to_pylist()]
+    np.testing.assert_allclose(said['state'], table['observation.state'].to_pylist(), atol=1e-6)
+    np.testing.assert_allclose(np.ravel(said['action']), np.ravel(table['action'].to_pylist()),
+                               atol=1e-6)
+    np.testing.assert_allclose(said['mean'], np.mean(said['state'], axis=0), atol=1e-5)
+    assert said['picture'] == [3, 24, 32]
+    expected = [scene(20 * e + f).mean() / 255 for e, f in zip(
+        table['episode_index'].to_pylist(), table['frame_index'].to_pylist(), strict=True)]
+    np.testing.assert_allclose(said['bright'], expected, atol=0.03)
+    assert part == [episodes(dataset)[1]['length'], [3]]  # lerobot holds shape (1,) as scalars

@@ -55,6 +55,7 @@ FORMATS: Registry[Format] = Registry(
         'coco': f'{_HERE}.coco:Coco',
         'csv': f'{_HERE}.table:Csv',
         'cvat': f'{_HERE}.cvat:Cvat',
+        'parquet': f'{_HERE}.parquet:Parquet',
         'label_studio': f'{_HERE}.label_studio:LabelStudio',
         'yolo': f'{_HERE}.yolo:Yolo',
         'fiftyone': f'{_HERE}.fiftyone:FiftyOne',

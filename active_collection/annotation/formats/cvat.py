@@ -3,6 +3,7 @@
 """CVAT for images 1.1: the XML that CVAT exports and uploads as annotations."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,10 +17,16 @@ from active_collection.annotation.reading import by_unit
 from active_collection.annotation.reading import item_of
 from active_collection.annotation.reading import place
 from active_collection.annotation.reading import text_of
+from active_collection.annotation.tabular import csv_text
+from active_collection.annotation.xml_files import printable
+from active_collection.annotation.xml_files import write_xml
 from active_collection.errors import AnnotationError
 from active_collection.files import write_whole
 
 FILE = 'cvat.xml'
+FRAMES = 'cvat_frames.csv'
+#: What CVAT says of how a shape was made.
+_SOURCES = {'manual', 'auto', 'semi-auto', 'file', 'consensus'}
 
 
 class Cvat:
@@ -27,8 +34,10 @@ class Cvat:
     CVAT's own XML (docs.cvat.ai, CVAT for image), of an image task made of images/.
 
     A box becomes a rectangle, a class of the picture as a whole a tag. Image ids are CVAT's frame
-    numbers: the place of the file name in alphabetic order, as CVAT itself sorts an upload. The
-    annotator is written as the source and read back from it.
+    numbers: the place of the file name in alphabetic order, as CVAT itself sorts an upload.
+    cvat_frames.csv says which message each frame is, and in which order to label: CVAT's own
+    frame filter takes only steps. The annotator is written as the source and read back from it;
+    'manual' and what else CVAT itself writes there is no annotator.
     """
 
     def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str],
@@ -41,7 +50,7 @@ class Cvat:
         labels = ElementTree.SubElement(task, 'labels')
         for name in dict.fromkeys([*classes, *(a.label for a in annotations)]):
             label = ElementTree.SubElement(labels, 'label')
-            ElementTree.SubElement(label, 'name').text = _printable(name)
+            ElementTree.SubElement(label, 'name').text = printable(name, 'CVAT')
         frames = {name: frame for frame, name in enumerate(sorted(i.file for i in items))}
         for item in items:
             image = ElementTree.SubElement(
@@ -49,9 +58,9 @@ class Cvat:
                 width=str(item.width), height=str(item.height))
             for annotation in (a for a in annotations if a.unit_id == item.unit_id):
                 _add(image, annotation)
-        ElementTree.indent(root)
         path = directory / FILE
-        write_whole(path, ElementTree.tostring(root, encoding='utf-8', xml_declaration=True))
+        write_xml(path, root)
+        write_whole(directory / FRAMES, _frame_map(items, frames))
         return path
 
     def read(self, path: Path, items: Sequence[Item],
@@ -72,14 +81,24 @@ class Cvat:
                 where = f'{path}: {name}: {shape.tag}[{number}]'
                 with place(where, 'box with xtl, ytl, xbr, ybr, or tag'):
                     item = item_of(name, files, where)
+                    source = shape.get('source', '')
                     annotation = Annotation(item.unit_id, shape.get('label', ''),
-                                            shape.get('source', ''), _box(shape, where))
+                                            '' if source in _SOURCES else source,
+                                            _box(shape, where))
                 found.append(check(annotation, units, where, classes))
         return found
 
 
+def _frame_map(items: Sequence[Item], frames: Mapping[str, int]) -> str:
+    columns = ['unit_id', 'order', 'bag', 'topic', 'receive_ns', 'sequence', 'stamp_ns', 'reason']
+    rows = [[frames[item.file], Path(item.file).name, *(getattr(item, c) for c in columns)]
+            for item in sorted(items, key=lambda i: frames[i.file])]
+    return csv_text(['frame', 'file', *columns], rows)
+
+
 def _add(image: ElementTree.Element, annotation: Annotation) -> None:
-    common = {'label': _printable(annotation.label), 'source': _printable(annotation.annotator)}
+    common = {'label': printable(annotation.label, 'CVAT'),
+              'source': printable(annotation.annotator, 'CVAT')}
     if annotation.box is None:
         ElementTree.SubElement(image, 'tag', common)
         return
@@ -96,16 +115,3 @@ def _box(shape: ElementTree.Element, where: str) -> Box | None:
         raise AnnotationError(where, found=f'a {shape.tag}', expected='box or tag')
     left, top = float(shape.attrib['xtl']), float(shape.attrib['ytl'])
     return Box(left, top, float(shape.attrib['xbr']) - left, float(shape.attrib['ybr']) - top)
-
-
-def _printable(text: str) -> str:
-    """
-    Return a text that XML can hold.
-
-    :raises AnnotationError: where it has a control character
-    """
-    if any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF or ord(c) in {0xFFFE, 0xFFFF}
-           for c in text):
-        raise AnnotationError('CVAT', found=f'{text!r}', expected='text without control '
-                              'characters, which XML cannot hold')
-    return text

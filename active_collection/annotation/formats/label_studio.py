@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from active_collection.annotation.annotations import Annotation
 from active_collection.annotation.annotations import Box
@@ -17,10 +18,13 @@ from active_collection.annotation.items import Item
 from active_collection.annotation.reading import by_unit
 from active_collection.annotation.reading import json_of
 from active_collection.annotation.reading import place
+from active_collection.annotation.xml_files import printable
+from active_collection.annotation.xml_files import write_xml
 from active_collection.errors import AnnotationError
 from active_collection.files import write_whole
 
 FILE = 'label_studio.json'
+INTERFACE = 'label_studio.xml'
 #: What Label Studio calls the tags of our labelling interface.
 _BOXES, _CLASSES, _IMAGE = 'boxes', 'classes', 'image'
 
@@ -30,18 +34,23 @@ class LabelStudio:
     Label Studio tasks (labelstud.io/guide/tasks) and its JSON export.
 
     The data of a task holds the item; the strategy's score is the score of an empty prediction,
-    so that tasks can be sorted by it. Pictures are found below the local storage root, which is
-    the export directory. The labelling interface has <Image name="image">, <RectangleLabels
-    name="boxes"> and <Choices name="classes">; others that name rectangles or choices are read.
+    so that tasks can be sorted by it. Pictures are served by Label Studio itself: started with
+    LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT the
+    export directory, and images/ in it added to the project as a local storage. Where classes
+    are given, label_studio.xml is the labelling interface: <Image name="image">,
+    <RectangleLabels name="boxes"> and <Choices name="classes">. Others that name rectangles or
+    choices are read, too.
     """
 
     def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str],
               annotations: Sequence[Annotation] = ()) -> Path:
-        """Write label_studio.json; `classes` belong into the project's labelling interface."""
+        """Write label_studio.json, and label_studio.xml of `classes`."""
         tasks = [_task(item, [a for a in annotations if a.unit_id == item.unit_id])
                  for item in items]
         path = directory / FILE
         write_whole(path, json.dumps(tasks, indent=1) + '\n')
+        if classes:
+            write_xml(directory / INTERFACE, _interface(classes))
         return path
 
     def read(self, path: Path, items: Sequence[Item],
@@ -64,6 +73,19 @@ class LabelStudio:
                     annotations = _annotations(unit_id, annotator, result, where)
                 found += [check(a, units, where, classes) for a in annotations]
         return found
+
+
+def _interface(classes: Sequence[str]) -> ElementTree.Element:
+    view = ElementTree.Element('View')
+    ElementTree.SubElement(view, 'Image', name=_IMAGE, value=f'${_IMAGE}')
+    for kind, name, entry in (('RectangleLabels', _BOXES, 'Label'),
+                              ('Choices', _CLASSES, 'Choice')):
+        control = ElementTree.SubElement(view, kind, name=name, toName=_IMAGE)
+        if kind == 'Choices':
+            control.set('choice', 'multiple')
+        for label in classes:
+            ElementTree.SubElement(control, entry, value=printable(label, 'Label Studio'))
+    return view
 
 
 def _task(item: Item, annotations: Sequence[Annotation]) -> dict[str, Any]:

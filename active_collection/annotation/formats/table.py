@@ -17,15 +17,14 @@ from active_collection.annotation.items import Item
 from active_collection.annotation.reading import by_unit
 from active_collection.annotation.reading import place
 from active_collection.annotation.reading import text_of
+from active_collection.annotation.tabular import csv_text
+from active_collection.annotation.tabular import plain
 from active_collection.errors import AnnotationError
 from active_collection.files import write_whole
 
 FILE = 'items.csv'
 COLUMNS = [field.name for field in fields(Item)]
 LABEL_COLUMNS = ['label', 'annotator', 'box_x', 'box_y', 'box_width', 'box_height']
-
-#: A spreadsheet runs a cell that begins with one of these (OWASP, CSV injection).
-_FORMULA = ('=', '+', '-', '@', '\t', '\r')
 
 
 class Csv:
@@ -38,16 +37,13 @@ class Csv:
     def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str],
               annotations: Sequence[Annotation] = ()) -> Path:
         """Write items.csv; `classes` are not in it."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator='\n')
-        writer.writerow([*COLUMNS, *LABEL_COLUMNS])
+        rows = []
         for item in items:
             mine = [a for a in annotations if a.unit_id == item.unit_id]
-            cells = [harmless(value) for value in asdict(item).values()]
-            for labels in [_cells(a) for a in mine] or [[''] * len(LABEL_COLUMNS)]:
-                writer.writerow([*cells, *labels])
+            rows += [[*asdict(item).values(), *labels]
+                     for labels in [_cells(a) for a in mine] or [[''] * len(LABEL_COLUMNS)]]
         path = directory / FILE
-        write_whole(path, text.getvalue())
+        write_whole(path, csv_text([*COLUMNS, *LABEL_COLUMNS], rows))
         return path
 
     def read(self, path: Path, items: Sequence[Item],
@@ -62,27 +58,15 @@ class Csv:
         for number, row in enumerate(rows, 2):
             where = f'{path}:{number}'
             with place(where, 'columns unit_id and label; box_x, box_y, box_width, box_height'):
-                label = _plain(row['label'] or '')
+                label = plain(row['label'] or '')
                 if not label:
                     continue
                 edges = [row.get(name) or '' for name in LABEL_COLUMNS[2:]]
                 box = Box(*map(float, edges)) if any(edges) else None
-                annotation = Annotation(_plain(row['unit_id']), label,
-                                        _plain(row.get('annotator') or ''), box)
+                annotation = Annotation(plain(row['unit_id']), label,
+                                        plain(row.get('annotator') or ''), box)
             found.append(check(annotation, units, where, classes))
         return found
-
-
-def harmless(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula: numbers as they are."""
-    if isinstance(value, str) and value.startswith((*_FORMULA, "'")):
-        return f"'{value}"
-    return value
-
-
-def _plain(cell: str) -> str:
-    """Return the text that `harmless` made a cell of."""
-    return cell[1:] if cell.startswith("'") else cell
 
 
 def _cells(annotation: Annotation) -> list[object]:
@@ -90,4 +74,4 @@ def _cells(annotation: Annotation) -> list[object]:
     edges: list[object] = ['', '', '', '']
     if box is not None:
         edges = [box.x, box.y, box.width, box.height]
-    return [harmless(annotation.label), harmless(annotation.annotator), *edges]
+    return [annotation.label, annotation.annotator, *edges]
