@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,14 +47,12 @@ def label_rounds(data: Path, points: Sequence[Metrics]) -> tuple[report.LabelRou
 
 
 def verdicts(points: Sequence[Metrics], settings: StoppingSettings) -> tuple[report.Verdict, ...]:
-    """Return what each stopping criterion says, with its numbers."""
+    """Return what each stopping criterion says; its numbers are in what it says."""
     from active_collection.report.data import Verdict
     from active_collection.selection.stopping import judge
 
     return tuple(
-        Verdict(f'labels: {said.criterion}', said.fired, said.text,
-                {} if math.isnan(said.value) else {
-                    'value': said.value, 'threshold': said.threshold})
+        Verdict(f'labels: {said.criterion}', said.fired, said.text)
         for said in judge(points, settings))
 
 

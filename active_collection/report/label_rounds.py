@@ -94,7 +94,8 @@ def _conclusion(rounds: Sequence[LabelRound]) -> str:
     tested = [r for r in rounds if r.tested]
     if len(tested) > 1:
         change = last.accuracy - tested[-2].accuracy
-        said += f', {100 * change:+.1f} points since the round before'
+        points = f'{100 * change:+.1f}'.replace('-', '−')
+        said += f', {points} points since the round before'
     return f'{said}.'
 
 

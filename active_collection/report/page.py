@@ -27,6 +27,7 @@ from active_collection.report import label_rounds
 from active_collection.report import learning
 from active_collection.report import summary
 from active_collection.report.data import ReportData
+from active_collection.report.data import Verdict
 from active_collection.report.markup import text
 from active_collection.report.numbers import count
 from active_collection.report.numbers import decimal
@@ -55,6 +56,12 @@ class Section:
     absent: str
 
 
+
+def _verdicts(data: ReportData) -> list[Verdict] | None:
+    """Return the verdicts, those that say stop first."""
+    return sorted(data.verdicts, key=lambda verdict: not verdict.stop) or None
+
+
 SECTIONS = (
     Section('collection', 'What was collected, and why', collection.build,
             'no assignments and no episodes'),
@@ -62,7 +69,7 @@ SECTIONS = (
     Section('coverage', 'Object configurations covered', coverage.build,
             'no finished episode has an object configuration'),
     Section('labels', 'What the labels taught', label_rounds.build, 'no round has labels'),
-    Section('verdict', 'Whether to go on', lambda data: data.verdicts or None,
+    Section('verdict', 'Whether to go on', _verdicts,
             'no stopping rule has been evaluated'),
     Section('map', 'Map of the pool', embedding_map.build, 'no pool with embeddings'),
     Section('bags', 'Where in the bags the picks lie', bag_timeline.build,

@@ -299,3 +299,26 @@ def test_browser_refuses_a_script_that_is_not_the_page_s_own(report, tmp_path):
 
     assert any('Content Security Policy' in line for line in console)
     assert '<title>Collection report</title>' in elements
+
+
+WIDE = """
+document.body.dataset.wide = document.documentElement.scrollWidth > innerWidth ? 'wide' : 'fits';
+"""
+
+
+@pytest.mark.skipif(not CHROMIUM, reason='chromium is not installed')
+@pytest.mark.parametrize('width', [390, 768, 1280])
+def test_page_never_scrolls_sideways(report, tmp_path, width):
+    path = tmp_path / 'report.html'
+    page = re.sub(r"script-src '[^']*'", "script-src 'unsafe-inline'", render(report), count=1)
+    # a headless window is 500 pixels wide at least: a frame may be narrower
+    path.with_name('inner.html').write_text(
+        page.replace('</body>', f'<script>{WIDE}</script></body>'), encoding='utf-8')
+    path.write_text(f'<iframe src="inner.html" style="width:{width}px;height:900px;border:0">'
+                    '</iframe><script>onload = () => { document.body.dataset.wide = '
+                    'frames[0].document.body.dataset.wide; };</script>', encoding='utf-8')
+
+    _, elements = browse(path, '--allow-file-access-from-files', '--window-size=1400,1000',
+                         profile=tmp_path / 'profile')
+
+    assert 'data-wide="fits"' in elements
