@@ -52,6 +52,7 @@ class Setting:
         return (self.path / f'{name}.log').read_text()
 
     def close(self):
+        self.peers.let_go()  # a failed test may leave an attempt that nobody ends
         for process in self.processes:
             process.close()
         self.spinner.close()

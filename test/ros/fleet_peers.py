@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import rclpy
@@ -33,6 +34,7 @@ from rclpy.action import ActionServer
 from rclpy.action import CancelResponse
 from rclpy.action import GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import ExternalShutdownException
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from std_srvs.srv import Trigger
@@ -139,6 +141,11 @@ class Rig(Node):
             self, CollectEpisode, collect, self._on_collect, callback_group=group,
             goal_callback=self._on_goal, cancel_callback=lambda _: CancelResponse.ACCEPT)
 
+    def let_go(self):
+        """End whatever is held, so that the executor's threads can end."""
+        self.accept.set()
+        self.act.set()
+
     def _on_goal(self, _):
         self.accept.wait(20)
         return GoalResponse.ACCEPT
@@ -153,6 +160,8 @@ class Rig(Node):
     def _on_collect(self, handle):
         self.goals.append(handle.request)
         while not self.act.wait(0.02):
+            if not self.context.ok():
+                return CollectEpisode.Result()
             if handle.is_cancel_requested:
                 handle.canceled()
                 self.cancelled.append(handle.request.episode_id)
@@ -278,4 +287,8 @@ if __name__ == '__main__':
     rig.act.clear()
     executor = MultiThreadedExecutor(num_threads=4)
     executor.add_node(rig)
-    executor.spin()
+    with suppress(KeyboardInterrupt, ExternalShutdownException):
+        executor.spin()
+    executor.shutdown()
+    rig.destroy_node()
+    rclpy.try_shutdown()

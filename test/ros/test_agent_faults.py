@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent when its peers fail, vanish, talk nonsense, or take the work back."""
 import os
+import signal
 import subprocess
 import sys
 from itertools import pairwise
@@ -95,33 +96,28 @@ def test_a_scheduler_that_starts_again_finds_the_robot_still_at_work(setting):
     assert setting.state.revoked == 0
 
 
-def test_an_action_server_that_vanishes_ends_the_attempt_as_aborted(setting):
-    episode_id = held(setting)
-
-    setting.peers.collecting.destroy()
-
-    until(lambda: any('collect_episode is lost' in said
-                      for said in setting.peers.said(RobotStatus.FAULT)))
-    assert setting.peers.closed[episode_id].outcome is Outcome.ABORTED
-
-
-@pytest.mark.slow
-def test_an_action_server_that_is_killed_ends_the_attempt_once_dds_misses_it(setting):
+@pytest.mark.parametrize('number', [
+    signal.SIGTERM,
+    pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])  # until DDS misses it
+def test_an_action_server_that_vanishes_ends_the_attempt_as_aborted(ros, tmp_path, number):
+    setting = Setting(tmp_path, collect='nobodys')  # the process below alone acts
     rig = subprocess.Popen([sys.executable, str(Path(__file__).parent / 'fleet_peers.py'), 'arm1'],
                            env=os.environ.copy())
     try:
-        setting.peers.collecting.destroy()
         setting.start_scheduler()
         setting.start_agent(retry_s=0.5)
-        until(lambda: setting.peers.open)
-        episode_id = setting.peers.open.episode_id
         until(lambda: setting.peers.said(RobotStatus.COLLECTING))
+        episode_id = setting.peers.open.episode_id
+        rig.send_signal(number)
+        rig.wait(timeout=20)
+        until(lambda: episode_id in setting.peers.closed)
     finally:
         rig.kill()
         rig.wait()
+        setting.close()
 
-    until(lambda: episode_id in setting.peers.closed, 90)
     assert setting.peers.closed[episode_id].outcome is Outcome.ABORTED
+    assert 'collect_episode is lost' in setting.peers.closed[episode_id].notes
 
 
 def test_a_goal_that_is_accepted_too_late_does_not_move_the_robot(setting):
