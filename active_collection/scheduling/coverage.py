@@ -3,6 +3,7 @@
 """Object configurations that lie as far as can be from all that were collected or are out."""
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterable
 from functools import partial
@@ -15,6 +16,8 @@ from active_collection.scenario import ScenarioSpace
 from active_collection.scenario import Value
 from active_collection.scheduling.design import FactorSpace
 from active_collection.scheduling.design import Points
+from active_collection.scheduling.nearest import Change
+from active_collection.scheduling.nearest import Nearest
 
 #: Gives (episode id, scenario) of all that was collected of a task, last counted first.
 PointSource = Callable[[str], Iterable[tuple[str, Scenario]]]
@@ -23,39 +26,9 @@ MEMORY = 1024
 #: Squared distance that another environment adds: as much as another label.
 ELSEWHERE = 1.0
 RANDOM_TRIES = 256
-
-
-class Nearest:
-    """
-    How far each candidate is from the nearest of a set of points, kept up to date.
-
-    :param count: number of candidates, C
-    """
-
-    def __init__(self, count: int) -> None:
-        self.squared = np.full(count, np.inf)
-        self._owner = np.full(count, -1, dtype=np.int32)
-
-    def add(self, row: int, distances: Points) -> None:
-        """Add a point that has these squared distances from the candidates, shape (C,)."""
-        closer = distances < self.squared
-        self.squared[closer] = distances[closer]
-        self._owner[closer] = row
-
-    def remove(self, row: int, rows: npt.NDArray[np.int32],
-               distances_of: Callable[[int], Points]) -> None:
-        """
-        Remove a point: the candidates that it was nearest to look for the next nearest.
-
-        :param rows: the points that remain, shape (n,)
-        :param distances_of: returns a candidate's squared distances from them, shape (n,)
-        """
-        for candidate in np.flatnonzero(self._owner == row):
-            self.squared[candidate], self._owner[candidate] = np.inf, -1
-            if len(rows):
-                distances = distances_of(int(candidate))
-                best = int(np.argmin(distances))
-                self.squared[candidate], self._owner[candidate] = distances[best], rows[best]
+#: Points measured last that are taken back by what they changed, without measuring anew: as many
+#: as a batch of assignments supposes.
+UNDONE = 256
 
 
 class TaskCoverage:
@@ -81,6 +54,7 @@ class TaskCoverage:
         self._environments: dict[int, str] = {}
         self._next_row = 0
         self._unmeasured: set[int] = set()
+        self._last: deque[tuple[int, tuple[Change, ...]]] = deque(maxlen=UNDONE)
         self._candidates = self.factors.sequence(0, self._first)
         self._wanted = self._first
         self._all = Nearest(len(self._candidates))
@@ -190,6 +164,7 @@ class TaskCoverage:
             self._wanted = wanted
             self._candidates = self.factors.sequence(0, wanted)
             self._all, self._own, self._excluded = Nearest(len(self._candidates)), {}, {}
+            self._last.clear()
             self._unmeasured = set(self._points)
         for row in sorted(self._unmeasured):
             self._measure(row)
@@ -198,8 +173,8 @@ class TaskCoverage:
     def _measure(self, row: int) -> None:
         distances = self.factors.distances(self._candidates, self._points[row])
         own = self._own.setdefault(self._environments[row], Nearest(len(self._candidates)))
-        for nearest in (self._all, own):
-            nearest.add(row, distances)
+        self._last.append(
+            (row, tuple(nearest.add(row, distances) for nearest in (self._all, own))))
 
     def _remove(self, row: int) -> None:
         del self._points[row]
@@ -207,6 +182,11 @@ class TaskCoverage:
         if row in self._unmeasured:
             self._unmeasured.discard(row)
             return
+        if self._last and self._last[-1][0] == row:
+            for change in self._last.pop()[1]:
+                change.undo()
+            return
+        self._last.clear()
         here = [r for r, e in self._environments.items() if e == environment]
         for nearest, left in ((self._all, list(self._points)), (self._own[environment], here)):
             nearest.remove(row, np.array(left, dtype=np.int32),
