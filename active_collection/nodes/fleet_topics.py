@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
@@ -51,14 +52,14 @@ class FleetTopics:
 
     Whose message it is, the topic says that it came on: its namespace is the robot.
 
-    :param on_episode: called with the robot's name and its message
+    :param on_episodes: called with all that arrived meanwhile, each with the robot's name
     :param on_status: called with the robot's name and its message
     """
 
-    def __init__(self, node: Node, *, on_episode: Callable[[str, Episode], None],
+    def __init__(self, node: Node, *, on_episodes: Callable[[list[tuple[str, Episode]]], None],
                  on_status: Callable[[str, RobotStatus], None]) -> None:
         self._node = node
-        self._on_episode = on_episode
+        self._on_episodes = on_episodes
         self._on_status = on_status
         self._group = _Aside()
         self._episodes: dict[str, Subscription] = {}
@@ -76,18 +77,18 @@ class FleetTopics:
 
     def take(self) -> None:
         """Take everything that has arrived."""
-        for robot in self._episodes:
-            self.take_episodes(robot)
+        self.take_episodes(self._episodes)
         for robot, subscription in self._statuses.items():
             for message in _taken(subscription, RobotStatus):
                 self._on_status(robot, message)
 
-    def take_episodes(self, robot: str) -> None:
-        """Take the episodes of one robot, so that what it reported counts before it asks again."""
-        subscription = self._episodes.get(robot)
-        if subscription is not None:
-            for message in _taken(subscription, Episode):
-                self._on_episode(robot, message)
+    def take_episodes(self, robots: Iterable[str]) -> None:
+        """Take the episodes of robots, so that what they reported counts before they ask again."""
+        arrived = [
+            (robot, message) for robot in robots if robot in self._episodes
+            for message in _taken(self._episodes[robot], Episode)]
+        if arrived:
+            self._on_episodes(arrived)
 
     def _follow(self, kind: Any, topic: str, profile: QoSProfile) -> Subscription:
         return self._node.create_subscription(

@@ -57,8 +57,8 @@ class SchedulerNode(Node):
         self._scheduler = Scheduler(
             self._space, settings, self._ledger, now_ns=self._now_ns())
         self._topics = FleetTopics(
-            self, on_episode=self._on_episode, on_status=self._on_status)
-        self._unwritten: dict[str, EpisodeRecord] = {}
+            self, on_episodes=self._on_episodes, on_status=self._on_status)
+        self._unwritten: dict[tuple[str, int], EpisodeRecord] = {}
         self._published = -1
         self._state = self.create_publisher(SchedulerState, '~/state', qos.LATCHED)
         self._serve(settings)
@@ -93,8 +93,7 @@ class SchedulerNode(Node):
 
     def _on_requests(self, requests: list[RequestAssignment.Request],
                      ) -> list[RequestAssignment.Response]:
-        for request in requests:
-            self._topics.take_episodes(request.robot)
+        self._topics.take_episodes({request.robot: None for request in requests})
         answers = self._scheduler.request_many(
             [assignments.request_from_msg(request) for request in requests], self._now_ns())
         return [assignments.answer_to_msg(answer, self._space) for answer in answers]
@@ -149,37 +148,41 @@ class SchedulerNode(Node):
         self._publish_change()
         return response
 
-    def _on_episode(self, robot: str, message: Episode) -> None:
-        """Count an episode. Whose it is, the topic says that it came on."""
-        if message.state != Episode.CLOSED:
-            return
-        message.robot = robot
-        try:
-            record = conversions.episode_from_msg(message)
-        except ActiveCollectionError as error:
-            self.get_logger().warning(f'{robot}: an episode that is not valid: {error}')
-            return
-        self._count(record)
+    def _on_episodes(self, arrived: list[tuple[str, Episode]]) -> None:
+        """Count episodes. Whose each is, the topic says that it came on."""
+        records = []
+        for robot, message in arrived:
+            if message.state != Episode.CLOSED:
+                continue
+            message.robot = robot
+            try:
+                records.append(conversions.episode_from_msg(message))
+            except ActiveCollectionError as error:
+                self.get_logger().warning(f'{robot}: an episode that is not valid: {error}')
+        if records:
+            self._count(records)
 
-    def _count(self, record: EpisodeRecord) -> None:
-        """Count an episode, or keep it for the next tick where the ledger cannot be written."""
+    def _count(self, records: list[EpisodeRecord]) -> None:
+        """Count episodes, or keep them for the next tick where the ledger cannot be written."""
         try:
-            counted = self._scheduler.finished(record, self._now_ns())
+            counted = self._scheduler.finished_many(records, self._now_ns())
         except SchedulingError as error:
-            self.get_logger().error(f'{record.episode_id} is not counted yet: {error}')
-            self._unwritten[f'{record.episode_id}/{record.revision}'] = record
+            self.get_logger().error(f'{len(records)} episodes are not counted yet: {error}')
+            self._unwritten.update({_revision(record): record for record in records})
             return
-        self._unwritten.pop(f'{record.episode_id}/{record.revision}', None)
-        if counted is not Counted.DUPLICATE:
-            self.get_logger().info(
-                f'{record.episode_id}: {counted.value}, {record.outcome.value}, {record.scenario}')
+        for record, what in zip(records, counted, strict=True):
+            self._unwritten.pop(_revision(record), None)
+            if what is not Counted.DUPLICATE:
+                self.get_logger().info(
+                    f'{record.episode_id}: {what.value}, {record.outcome.value}, '
+                    f'{record.scenario}')
 
     def _on_status(self, robot: str, message: RobotStatus) -> None:
         self._scheduler.heartbeat(robot, message.assignment_id, self._now_ns())
 
     def _tick(self) -> None:
-        for record in list(self._unwritten.values()):
-            self._count(record)
+        if self._unwritten:
+            self._count(list(self._unwritten.values()))
         try:
             self._scheduler.tick(self._now_ns())
         except SchedulingError as error:
@@ -196,6 +199,10 @@ class SchedulerNode(Node):
         now = self.get_clock().now()
         self._state.publish(assignments.state_to_msg(
             self._scheduler.state(int(now.nanoseconds)), self._space, now))
+
+
+def _revision(record: EpisodeRecord) -> tuple[str, int]:
+    return record.episode_id, record.revision
 
 
 def main() -> int:

@@ -3,10 +3,11 @@
 """Which places a robot may be sent to, and if none, why not."""
 from __future__ import annotations
 
-from collections.abc import Collection
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from active_collection.scheduling.scene import Scene
 from active_collection.scheduling.steering import covers
 
 Mask = npt.NDArray[np.bool_]
+NONE_STOPPED: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,20 @@ class Eligibility:
             t.reset == 'none' and bool(t.preconditions) for t in space.tasks.values()])
 
     def find(self, books: Books, request: Request, *, now_ns: int,
-             stopped: Collection[str] = (), anywhere: bool = False) -> Eligible:
+             stopped: Mapping[str, str] = NONE_STOPPED, anywhere: bool = False) -> Eligible:
         """
         Return the places for a robot that holds no lease.
 
         :param now_ns: ROS time (ns): which of the operators' orders stand
-        :param stopped: tasks that a stopping criterion has ended
+        :param stopped: tasks that a stopping criterion has ended, each with that criterion
         :param anywhere: whether to leave aside who reaches what and how full it is
         """
         orders = books.steering.standing(now_ns)
         is_chained = self.chained(books, request)
         conditions = (
             *self._own_conditions(books, request, is_chained, anywhere=anywhere),
-            ('every task there has stopped: its target is reached or it no longer improves',
+            ('every task there has stopped: ' + '; '.join(
+                f'{name}: {why}' for name, why in stopped.items()),
              np.array([name not in stopped for name in self.task_names])[self.task]),
             ('every task there has its maximum of episodes', self._under_maximum(books)),
             ('every environment there is full', anywhere | self._has_room(books)),

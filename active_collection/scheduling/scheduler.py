@@ -23,46 +23,33 @@ from active_collection.scheduling.answers import State
 from active_collection.scheduling.beliefs import Floats
 from active_collection.scheduling.books import Books
 from active_collection.scheduling.books import Lease
+from active_collection.scheduling.control import Control
 from active_collection.scheduling.decision import DecisionMaker
 from active_collection.scheduling.decision import NothingEligible
 from active_collection.scheduling.events import Batch
-from active_collection.scheduling.events import Cause
-from active_collection.scheduling.events import Ended
-from active_collection.scheduling.events import Entry
 from active_collection.scheduling.events import Event
 from active_collection.scheduling.events import Finished
-from active_collection.scheduling.events import Mode
 from active_collection.scheduling.events import ModeChanged
 from active_collection.scheduling.events import Request
-from active_collection.scheduling.events import Started
-from active_collection.scheduling.history import remember
-from active_collection.scheduling.history import reopened
+from active_collection.scheduling.journal import Journal
 from active_collection.scheduling.leases import NS
 from active_collection.scheduling.leases import Deadlines
 from active_collection.scheduling.ledger import Ledger
-from active_collection.scheduling.operators import check_order
-from active_collection.scheduling.operators import check_robot
-from active_collection.scheduling.operators import check_signed
-from active_collection.scheduling.operators import describe
 from active_collection.scheduling.operators import describe_robot
 from active_collection.scheduling.orders import RobotSteered
 from active_collection.scheduling.orders import Steered
-from active_collection.scheduling.preemption import to_preempt
 from active_collection.scheduling.results import Results
 from active_collection.scheduling.settings import SchedulerSettings
 from active_collection.scheduling.state import task_states
 
 PROBABILITY_DRAWS = 64
-#: The name under which the deadline of the fleet's own drain is kept; no robot has it.
-FLEET = ''
 
 
 class Scheduler:
     """
-    Owns the books, the ledger and the deadlines of one fleet.
+    Answers robots, counts their episodes and takes operators' orders, for one fleet.
 
-    Whatever changes the books is an event that is in the ledger first; so a restart, at whatever
-    instant, finds what every robot was told. The caller calls `tick` every second.
+    The caller calls `tick` every second.
 
     :param ledger: open for writing; the scheduler does not close it
     :param now_ns: ROS time (ns)
@@ -78,15 +65,13 @@ class Scheduler:
         self._maker = DecisionMaker(space, settings)
         self._allocator = Allocator(space, settings, self._maker)
         self._results = Results(space, ledger)
-        self._books = reopened(remember(ledger), Books(space, settings, points=ledger.covered))
-        self._snapshot_at = self._books.sequence
+        self._journal = Journal(space, settings, ledger, now_ns=now_ns)
+        self._books = self._journal.books
         self._deadlines = Deadlines(
             lease_s=settings.lease_s, longest_s=settings.longest_lease_s,
             largest_step_s=settings.largest_step_s)
-        self._record([Started(space.model_dump_json(), settings.told())], now_ns)
-        self._deadlines.resume(self._books.leases.values(), now_ns)
-        self._set_drains()
-        self._preempt(now_ns)
+        self._control = Control(space, self._journal, self._deadlines, self._maker)
+        self._control.resume_all(now_ns)
         self._probabilities: tuple[tuple[object, ...], Floats] | None = None
 
     @property
@@ -150,7 +135,7 @@ class Scheduler:
         failure = ''
         if any(ids):
             try:
-                self._record(events, now_ns)
+                self._journal.record(events, now_ns)
             except SchedulingError as error:
                 failure = str(error)
                 for assignment_id in filter(None, ids):
@@ -196,7 +181,7 @@ class Scheduler:
             if lease is None:
                 is_known = self._ledger.assigned(assignment_id) is not None
                 return Released.ENDED if is_known else Released.UNKNOWN_ASSIGNMENT
-            self._end([lease], 'released', reason, retry=retry, now_ns=now_ns)
+            self._control.end([lease], 'released', reason, retry=retry, now_ns=now_ns)
         except SchedulingError:
             return Released.UNAVAILABLE
         return Released.RELEASED
@@ -207,23 +192,54 @@ class Scheduler:
             self._deadlines.renew(assignment_id, now_ns)
 
     def finished(self, record: EpisodeRecord, now_ns: int) -> Counted:
-        """
-        Count an episode once, or count it anew where this is a later revision.
+        """Count one episode, see `finished_many`."""
+        return self.finished_many([record], now_ns)[0]
 
-        :raises SchedulingError: where the ledger cannot be written: nothing was counted, tell it
-            again
+    def finished_many(self, records: Sequence[EpisodeRecord], now_ns: int) -> list[Counted]:
         """
-        if not record.finished_ns:
-            return Counted.RECORDING
-        previous = self._results.previous(record)
-        if previous is not None and previous.revision >= record.revision:
-            return Counted.DUPLICATE
-        events = self._results.events(self._books, record, previous)
-        self._record(events, now_ns)
-        if isinstance(events[-1], Finished) and events[-1].fulfils:
-            self._deadlines.end(record.assignment_id)
-        self._settle(now_ns)
-        return Counted.AMENDED if previous else Counted.COUNTED
+        Count each episode once, or count it anew where this is a later revision.
+
+        Those that have nothing to do with each other are written down as one, because each write
+        waits for the disk.
+
+        :returns: what became of each, in their order
+        :raises SchedulingError: where the ledger cannot be written: what was not counted yet is
+            not, tell them all again
+        """
+        told: list[Counted] = []
+        while len(told) < len(records):
+            told += self._count_some(records[len(told):], now_ns)
+        self._control.settle(now_ns)
+        return told
+
+    def _count_some(self, records: Sequence[EpisodeRecord], now_ns: int) -> list[Counted]:
+        """Count as many of the first episodes as can be written together; at least one."""
+        told: list[Counted] = []
+        events: list[Event] = []
+        met: set[str] = set()
+        for record in records:
+            subjects = {record.episode_id, record.assignment_id} - {''}
+            if subjects & met:
+                break
+            met |= subjects
+            if not record.finished_ns:
+                told.append(Counted.RECORDING)
+                continue
+            previous = self._results.previous(record)
+            if previous is not None and previous.revision >= record.revision:
+                told.append(Counted.DUPLICATE)
+                continue
+            told.append(Counted.AMENDED if previous else Counted.COUNTED)
+            mine = self._results.events(self._books, record, previous)
+            events += mine
+            if len(mine) > 1:
+                break  # a retraining: those after it are of its epoch
+        if events:
+            self._journal.record(events, now_ns)
+        for event in events:
+            if isinstance(event, Finished) and event.fulfils:
+                self._deadlines.end(event.assignment_id)
+        return told
 
     def steer(self, order: Steered, now_ns: int) -> str:
         """
@@ -232,12 +248,7 @@ class Scheduler:
         :raises ConfigError: where the order is not valid
         :raises SchedulingError: where the ledger cannot be written
         """
-        check_order(self._space, order)
-        self._record([order], now_ns)
-        taken = self._preempt(now_ns) if order.command == 'preempt' else 0
-        held = '; '.join(map(describe, self._books.steering.standing(now_ns)))
-        preempted = f' ({taken} leases taken back)' if order.command == 'preempt' else ''
-        return f'in force: {held}{preempted}' if held else 'nothing in force'
+        return self._control.steer(order, now_ns)
 
     def steer_robot(self, order: RobotSteered, now_ns: int) -> str:
         """
@@ -247,30 +258,15 @@ class Scheduler:
         :raises ConfigError: where the order is not valid
         :raises SchedulingError: where the ledger cannot be written
         """
-        check_signed(order.author, order.reason)
-        if order.robot:
-            check_robot(self._space, order.robot)
-            self._record([order], now_ns)
-            self._deadlines.forget_drain(order.robot)
-            self._set_drains()
-            standing = self._books.steering.robots.get(order.robot)
-            return describe_robot(standing) if standing else f'{order.robot} gets leases'
-        if order.command == 'pause':
-            self.pause(now_ns, order.reason, author=order.author)
-        elif order.command == 'resume':
-            self.resume(now_ns, order.reason, author=order.author)
-        else:
-            self.drain(now_ns, order.reason, author=order.author, deadline_ns=order.deadline_ns)
-        return f'{self._books.mode}: {self._books.mode_reason}'
+        return self._control.steer_robot(order, now_ns)
 
     def pause(self, now_ns: int, reason: str = 'asked to', *, author: str = '') -> None:
         """Give no new leases; those that are out go on."""
-        self._change(ModeChanged('paused', reason, author), now_ns)
+        self._control.change(ModeChanged('paused', reason, author), now_ns)
 
     def resume(self, now_ns: int, reason: str = 'asked to', *, author: str = '') -> None:
         """Give leases again."""
-        self._change(ModeChanged('running', reason, author), now_ns)
-        self._settle(now_ns)
+        self._control.resume(now_ns, reason, author=author)
 
     def drain(self, now_ns: int, reason: str = 'asked to', *, author: str = '',
               deadline_ns: int = 0) -> None:
@@ -279,8 +275,7 @@ class Scheduler:
 
         :param deadline_ns: ROS time at which those that are still out are revoked (ns); 0: never
         """
-        mode: Mode = 'draining' if self._books.leases else 'paused'
-        self._change(ModeChanged(mode, reason, author, deadline_ns), now_ns)
+        self._control.drain(now_ns, reason, author=author, deadline_ns=deadline_ns)
 
     def tick(self, now_ns: int) -> None:
         """
@@ -288,17 +283,7 @@ class Scheduler:
 
         :raises SchedulingError: where the ledger cannot be written; the next tick tries again
         """
-        books = self._books
-        overdue = [books.leases[name] for name in self._deadlines.overdue(now_ns)]
-        if overdue:
-            self._end(overdue, 'revoked', 'no heartbeat before its deadline', retry=True,
-                      now_ns=now_ns)
-        for robot in self._deadlines.drained(now_ns):
-            late = [lease for lease in books.leases.values() if robot in {FLEET, lease.robot}]
-            if late:
-                self._end(late, 'drained', 'still out at the deadline of the drain', retry=True,
-                          now_ns=now_ns)
-            self._deadlines.forget_drain(robot)
+        self._control.end_overdue(now_ns)
 
     def state(self, now_ns: int) -> State:
         """Return what the scheduler tells of itself."""
@@ -310,7 +295,8 @@ class Scheduler:
         return State(
             mode=books.mode,
             message='; '.join(filter(None, [
-                books.mode_reason, *map(describe_robot, books.steering.robots.values())])),
+                books.mode_reason, *map(describe_robot, books.steering.robots.values()),
+                *self._stopped()])),
             rule=self._settings.rule,
             ensemble_id=(books.beliefs.ensembles or ('',))[-1],
             episodes=int(books.beliefs.arrays().episodes.sum()),
@@ -319,61 +305,12 @@ class Scheduler:
             tasks=task_states(books, self._probabilities[1], now_ns=now_ns),
         )
 
-    def _preempt(self, now_ns: int) -> int:
-        """Take back what stands in the way of the preemptions; return how many leases."""
-        orders = [o for o in self._books.steering.standing(now_ns) if o.command == 'preempt']
-        count = 0
-        for order in sorted(orders, key=lambda o: -o.priority):
-            taken = to_preempt(self._books, self._maker, order, now_ns=now_ns)
-            if taken:
-                self._end(taken, 'preempted', f'{order.author}: {order.reason}', retry=True,
-                          now_ns=now_ns)
-            count += len(taken)
-        return count
-
-    def _end(self, leases: Sequence[Lease], cause: Cause, reason: str, *, retry: bool,
-             now_ns: int) -> None:
-        self._record([
-            Ended(assignment_id=lease.assigned.assignment_id, robot=lease.robot, cause=cause,
-                  reason=reason, retry=retry) for lease in leases], now_ns)
-        for lease in leases:
-            self._deadlines.end(lease.assigned.assignment_id)
-        self._settle(now_ns)
-
-    def _change(self, change: ModeChanged, now_ns: int) -> None:
-        self._record([change], now_ns)
-        self._deadlines.forget_drain(FLEET)
-        self._set_drains()
-
-    def _set_drains(self) -> None:
-        """Keep the deadlines of the drains that stand."""
-        drains = {order.robot: order.deadline_ns
-                  for order in self._books.steering.robots.values() if order.command == 'drain'}
-        if self._books.mode == 'draining':
-            drains[FLEET] = self._books.drain_deadline_ns
-        self._deadlines.set_drains({robot: ns for robot, ns in drains.items() if ns})
-
-    def _settle(self, now_ns: int) -> None:
-        """Let a drained scheduler pause, and finish where a stopping criterion fires."""
-        if self._books.mode == 'draining' and not self._books.leases:
-            self._change(ModeChanged('paused', f'drained ({self._books.mode_reason})'), now_ns)
-        if self._books.mode == 'running':
-            verdict = self._maker.stopping.verdict(self._books.beliefs)
-            if verdict:
-                self._change(ModeChanged('finished', verdict), now_ns)
-
-    def _record(self, events: Sequence[Event], now_ns: int) -> None:
-        """Write events to the ledger, then take them into account."""
-        first = self._books.sequence + 1
-        entries = [Entry(first + k, now_ns, event) for k, event in enumerate(events)]
-        snapshot = None
-        if self._books.sequence - self._snapshot_at >= self._settings.snapshot_events:
-            snapshot = (self._books.sequence, self._books.to_dict())
-        self._ledger.append(entries, snapshot=snapshot)
-        if snapshot is not None:
-            self._snapshot_at = self._books.sequence
-        for entry in entries:
-            self._books.apply(entry)
+    def _stopped(self) -> list[str]:
+        """Return which tasks have stopped, and why, where that is not the reason of the mode."""
+        if self._books.mode == 'finished':
+            return []
+        stopped = self._maker.stopping.stopped_tasks(self._books.beliefs)
+        return [f'{task} has stopped: {why}' for task, why in stopped.items()]
 
 
 def _assignment_id(now_ns: int, number: int) -> str:

@@ -140,7 +140,7 @@ def test_a_restart_carries_a_preemption_out_that_its_death_cut_short(fleet):
     one = fleet()
     one.scheduler.steer(Steered('pin', 'push', '', 1.0, one.now + S, 'ann', 'x'), one.now)
     one.grant('arm1')
-    one.scheduler._record([preempt(2, 'pour')], one.now)  # and nothing after it
+    one.scheduler._journal.record([preempt(2, 'pour')], one.now)  # and nothing after it
 
     one.restart()
 

@@ -1,12 +1,18 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
 """What robots, recorders and operators may rely on."""
+import random
 from dataclasses import replace
 
 import pytest
+from fleets import SPACE
+from fleets import Fleet
 from fleets import S
 from fleets import episode
 from fleets import request
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from active_collection.config import parse
 from active_collection.episode import Outcome
@@ -17,6 +23,8 @@ from active_collection.scheduling.answers import Counted
 from active_collection.scheduling.answers import Refused
 from active_collection.scheduling.answers import Released
 from active_collection.scheduling.orders import Steered
+from active_collection.scheduling.settings import SchedulerSettings
+from active_collection.scheduling.verify import problems
 
 
 def order(command, task='', environment='', factor=1.0, until_ns=0, author='ann', reason='test'):
@@ -405,3 +413,41 @@ def test_a_request_names_its_capabilities_itself(fleet):
 
     assert one.ask().code is Refused.NOTHING_ELIGIBLE
     assert one.scheduler.request(request(capabilities=('strong',)), one.now).assigned
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=15, deadline=None)
+def test_episodes_told_at_once_count_as_those_told_one_after_the_other(
+        tmp_path_factory, seed):
+    chance, scratch = random.Random(seed), tmp_path_factory.mktemp('ledgers')
+    space = parse(SPACE, ScenarioSpace, where='space.yaml')
+    alone, together = (Fleet(space, scratch / f'{name}.sqlite3', SchedulerSettings())
+                       for name in ('alone', 'together'))
+    held = [alone.grant(f'arm{k}') for k in range(4)]
+    assert [together.grant(f'arm{k}') for k in range(4)] == held
+    records = [episode(a, ensemble=chance.choice(['', 'e1', 'e2', 'e3'])) for a in held]
+    records += [replace(r, revision=2, outcome=Outcome.FAILURE) for r in records[:2]]
+    records += [replace(records[0], episode_id='again'), replace(records[1], finished_ns=0)]
+    told = [chance.choice(records) for _ in range(12)]
+
+    expected = [alone.scheduler.finished(record, alone.now) for record in told]
+    answers = together.scheduler.finished_many(told, together.now)
+
+    assert answers == expected
+    assert together.scheduler.books.to_dict() == alone.scheduler.books.to_dict()
+    assert problems(together.ledger) == []
+    alone.close()
+    together.close()
+
+
+def test_episodes_told_at_once_are_written_at_once(fleet):
+    one = fleet()
+    held = [one.grant(f'arm{k}') for k in range(5)]
+    appended = []
+    append = one.ledger.append
+    one.ledger.append = lambda entries, **more: (appended.append(len(entries)),
+                                                 append(entries, **more))
+
+    one.scheduler.finished_many([episode(assigned) for assigned in held], one.now)
+
+    assert appended == [5]

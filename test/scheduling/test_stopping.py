@@ -29,6 +29,7 @@ def test_a_task_stops_at_its_target_by_a_bound(fleet):
 
     assert list(stopped) == ['push'] and 'target 0.8' in stopped['push']
     assert 'push' not in {one.collect().scenario.task for _ in range(20)}
+    assert f'push has stopped: {stopped["push"]}' in one.scheduler.state(one.now).message
 
 
 def test_a_task_stops_when_it_no_longer_improves(fleet):
@@ -40,6 +41,16 @@ def test_a_task_stops_when_it_no_longer_improves(fleet):
     stopped = one.scheduler._maker.stopping.stopped_tasks(one.scheduler.books.beliefs)
 
     assert list(stopped) == ['push'] and 'last 2 rounds' in stopped['push']
+
+
+def test_who_can_do_only_what_has_stopped_is_told_the_numbers(fleet):
+    one = fleet(target_success=0.8, policy_share=0.0, parity_share=0.0)
+    practise(one, 'pick', 30, 0, 'e1')
+
+    answer = one.ask(collectors=('teleoperation',))  # which pick alone has
+
+    assert answer.code is Refused.NOTHING_ELIGIBLE
+    assert 'pick: target: success is at least 0.9' in answer.message
 
 
 @pytest.mark.parametrize(('budget', 'says'), [
