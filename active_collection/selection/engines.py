@@ -74,4 +74,5 @@ class Processes:
 
 ENGINES: Registry[Engine] = Registry(
     'index engine', 'active_collection.index_engines',
-    {'processes': 'active_collection.selection.engines:Processes'})
+    {'processes': 'active_collection.selection.engines:Processes',
+     'ray': 'active_collection.selection.ray_engine:Ray'})

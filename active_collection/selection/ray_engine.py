@@ -1,0 +1,125 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Index jobs on the machines of a Ray cluster."""
+from __future__ import annotations
+
+import importlib
+import socket
+from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from active_collection.errors import SelectionError
+from active_collection.selection.parts import Job
+from active_collection.selection.parts import JobReport
+from active_collection.selection.parts import run_job
+
+#: How often a job is tried again whose worker or machine died.
+_RETRIES = 2
+#: How long the head of a cluster may take to take a connection (s).
+_CONNECT_S = 5.0
+
+
+class Ray:
+    """
+    Workers of a Ray cluster.
+
+    They read the bags and write their parts of the index themselves: every machine needs this
+    package, and bags and pool at the same paths (a shared file system).
+
+    :param processes: jobs at a time
+    :param address: of the cluster's head, HOST:PORT; empty: a cluster of this machine alone
+    :raises SelectionError: where Ray is not installed
+    """
+
+    def __init__(self, processes: int, address: str) -> None:
+        try:
+            self._ray: Any = importlib.import_module('ray')
+        except ImportError as error:
+            raise SelectionError('--engine', found=f'ray, which cannot be imported ({error})',
+                                 expected="it installed: pip install 'ray[default]'") from error
+        self._processes = processes
+        self._address = address
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[JobReport]:
+        """
+        Yield the report of each job, in any order.
+
+        :raises SelectionError: where the cluster cannot be reached, or the workers of a job died
+            each time that it was tried; the parts of finished jobs stand
+        """
+        with self._connected():
+            run = self._ray.remote(max_retries=_RETRIES)(run_job)
+            largest = self._largest_machine()
+            waiting = iter(jobs)
+
+            def submit(count: int) -> list[Any]:
+                return [run.options(num_cpus=min(job.threads, largest)).remote(_absolute(job))
+                        for job in islice(waiting, count)]
+
+            running = submit(self._processes)
+            while running:
+                done, running = self._ray.wait(running, num_returns=1)
+                # The next one goes out before the caller does something with this report.
+                running += submit(len(done))
+                for finished in done:
+                    yield self._result(finished)
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Join the cluster, or start one; leave it as it was."""
+        if self._ray.is_initialized():
+            yield
+            return
+        options = ({'address': self._address} if self._address
+                   else {'num_cpus': self._processes, 'include_dashboard': False})
+        try:
+            if self._address and '://' not in self._address:
+                self._check_address()
+            self._ray.init(**options, log_to_driver=False, logging_level='error')
+        except (OSError, RuntimeError, ValueError) as error:
+            reason = str(error).strip().partition('\n')[0] or type(error).__name__
+            raise SelectionError('--address', found=f'{self._address!r}: {reason}',
+                                 expected='HOST:PORT of a Ray cluster') from error
+        try:
+            yield
+        finally:
+            self._ray.shutdown()
+
+    def _check_address(self) -> None:
+        """
+        Connect once: Ray itself would try for minutes.
+
+        :raises OSError: where nothing answers
+        :raises ValueError: where it is no address
+        """
+        host, colon, port = self._address.rpartition(':')
+        if not colon:
+            raise ValueError('no port')
+        with socket.create_connection((host, int(port)), timeout=_CONNECT_S):
+            return
+
+    def _largest_machine(self) -> int:
+        """Return the processors of the largest machine: a job that wants more would never run."""
+        return max((int(node['Resources'].get('CPU', 0)) for node in self._ray.nodes()
+                    if node['Alive']), default=1) or 1
+
+    def _result(self, finished: Any) -> JobReport:
+        try:
+            report: JobReport = self._ray.get(finished)
+        except self._ray.exceptions.RayTaskError as error:
+            raise error.cause from error
+        except self._ray.exceptions.RayError as error:
+            raise SelectionError(
+                'index', found=f'a worker that died {_RETRIES + 1} times ({type(error).__name__})',
+                expected='all to live; run it again to go on where it stopped') from error
+        return report
+
+
+def _absolute(job: Job) -> Job:
+    """Return the job with paths that mean the same in a worker's own working directory."""
+    return replace(job, parts=job.parts.absolute(), bags=tuple(
+        replace(bag, path=bag.path.absolute()) for bag in job.bags))

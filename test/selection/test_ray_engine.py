@@ -1,0 +1,118 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Indexing on a real Ray cluster of two nodes of one processor each."""
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import numpy as np
+import psutil
+import pytest
+from bag_factory import camera
+from bag_factory import write_bag
+
+from active_collection.bags.find import find_bags
+from active_collection.errors import ConfigError
+from active_collection.errors import SelectionError
+from active_collection.selection import engines
+from active_collection.selection import index as index_module
+from active_collection.selection.index import IndexSettings
+from active_collection.selection.index import index
+from active_collection.selection.index_bag import Sampling
+from active_collection.selection.parts import Job
+from active_collection.selection.pool import Pool
+
+ray = pytest.importorskip('ray')
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope='module')
+def cluster():
+    """Give the address of a cluster of two nodes, and let none of its processes live on."""
+    from ray.cluster_utils import Cluster
+
+    started = Cluster()
+    try:
+        for _ in range(2):
+            started.add_node(num_cpus=1, object_store_memory=80 << 20, include_dashboard=False)
+        yield started.address
+    finally:
+        started.shutdown()
+        left = [child for child in psutil.Process().children(recursive=True)
+                if 'ray' in child.name()]
+        _, alive = psutil.wait_procs(left, timeout=20)
+        assert not alive
+
+
+@pytest.fixture
+def bags(tmp_path, monkeypatch):
+    """Give three small bags, by relative paths; each is worth a job of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(index_module, '_JOB_BAGS', 1)
+    monkeypatch.setattr(index_module, '_PROCESS_BYTES', 1)
+    for i in range(3):
+        write_bag(tmp_path / 'bags' / f'b{i}', camera(6, first=10 * i))
+    (tmp_path / 'bags' / 'torn.mcap').write_bytes(b'\x89MCAP0\r\n' + bytes(40))
+    return tmp_path
+
+
+def run(directory, pool, **options):
+    return index(find_bags([directory / 'bags']), directory / pool, IndexSettings(
+        sampling=Sampling(rate_hz=0), processes=2, **options))
+
+
+def units(pool):
+    """Return everything known of each unit, by its id."""
+    opened = Pool.open(pool)
+    return {row['unit_id']: (row['bag'], row['receive_ns'],
+                             np.asarray(opened.embeddings[row['embedding_row']]).tobytes())
+            for row in opened.units.to_pylist()}
+
+
+def test_two_machines_make_the_pool_that_one_makes(cluster, bags):
+    report = run(bags, 'far', engine='ray', address=cluster)
+
+    near = run(bags, 'near')
+    assert (report.indexed, report.added, report.units) == (3, 18, 18)
+    assert [bag for bag, _ in report.failed] == [bag for bag, _ in near.failed]
+    assert units(bags / 'far') == units(bags / 'near')
+    assert not ray.is_initialized()
+
+
+def test_a_job_that_wants_more_processors_than_a_machine_has_runs_all_the_same(cluster, bags):
+    assert run(bags, 'pool', engine='ray', address=cluster, threads=64).indexed == 3
+
+
+def test_what_a_worker_raises_is_raised_here(cluster, tmp_path):
+    job = Job((), tmp_path, 'no-such-extractor', (), 'float32', Sampling(), 1)
+
+    with pytest.raises(ConfigError, match='no-such-extractor'):
+        list(engines.ENGINES.get('ray')(1, cluster).run([job]))
+
+
+def test_workers_that_die_every_time_end_it_with_one_line(cluster, tmp_path, monkeypatch):
+    def die(_):  # of this function, so that its code travels to the workers
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr('active_collection.selection.ray_engine.run_job', die)
+    job = Job((), tmp_path, 'descriptor', (), 'float32', Sampling(), 1)
+
+    with pytest.raises(SelectionError, match='a worker that died 3 times') as caught:
+        list(engines.ENGINES.get('ray')(1, cluster).run([job]))
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('address', ['127.0.0.1:9', 'nonsense', '127.0.0.1:port'])
+def test_an_address_where_no_cluster_is_ends_with_one_line(address, bags):
+    with pytest.raises(SelectionError, match=f"--address: found '{address}': ") as caught:
+        run(bags, 'pool', engine='ray', address=address)
+    assert '\n' not in str(caught.value)
+
+
+def test_without_ray_it_says_what_to_install(bags, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'ray', None)
+
+    with pytest.raises(SelectionError, match=r"pip install 'ray\[default\]'"):
+        run(bags, 'pool', engine='ray')
