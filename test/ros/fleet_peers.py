@@ -3,7 +3,8 @@
 """
 Real nodes around scheduler and agent: a robot's two actions and a recorder's services.
 
-Run as a program, the two actions as a process of their own, which never ends an attempt.
+Run as a program, the two actions as a process of their own, which says when an attempt begins and
+never ends one.
 """
 import os
 import signal
@@ -134,6 +135,7 @@ class Rig(Node):
         self.accept = threading.Event()
         self.accept.set()
         self.set_ups, self.goals, self.cancelled = [], [], []
+        self.acting = lambda: None
         group = ReentrantCallbackGroup()
         ActionServer(self, SetUpScenario, set_up, self._on_set_up, callback_group=group,
                      cancel_callback=lambda _: CancelResponse.ACCEPT)
@@ -159,6 +161,7 @@ class Rig(Node):
 
     def _on_collect(self, handle):
         self.goals.append(handle.request)
+        self.acting()
         while not self.act.wait(0.02):
             if not self.context.ok():
                 return CollectEpisode.Result()
@@ -285,6 +288,7 @@ if __name__ == '__main__':
     rclpy.init()
     rig = Rig(sys.argv[1])
     rig.act.clear()
+    rig.acting = lambda: print('acting', flush=True)
     executor = MultiThreadedExecutor(num_threads=4)
     executor.add_node(rig)
     with suppress(KeyboardInterrupt, ExternalShutdownException):
