@@ -100,6 +100,7 @@ def test_a_scheduler_that_starts_again_finds_the_robot_still_at_work(setting):
 @pytest.mark.parametrize('number', [
     signal.SIGTERM,
     pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])  # until DDS misses it
+@pytest.mark.slow
 def test_an_action_server_that_vanishes_ends_the_attempt_as_aborted(ros, tmp_path, number):
     setting = Setting(tmp_path, collect='nobodys')  # the process below alone acts
     rig = subprocess.Popen([sys.executable, str(Path(__file__).parent / 'fleet_peers.py'), 'arm1'],
@@ -227,6 +228,7 @@ rclpy.spin(node)
 """
 
 
+@pytest.mark.slow
 def test_heartbeats_go_on_while_callbacks_are_held_up(setting):
     """A recorder's flood of messages, a slow answer: none of it may cost the lease."""
     agent = subprocess.Popen([sys.executable, '-c', HELD_UP], cwd='/', env=os.environ.copy())
