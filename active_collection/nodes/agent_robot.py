@@ -98,10 +98,19 @@ class AgentRobot:
             self._unsure = reason
 
     def await_resume(self) -> None:
-        """Wait while an operator has paused this robot."""
+        """Wait while an operator has paused this robot; the end of the process ends it here."""
+        self._calls.check_stop()
         if self._desk.is_paused:
             self.tell(Activity(Phase.PAUSED, 'paused at the robot'))
             self._desk.await_resume(self._calls.check_stop)
+
+    def await_peers(self) -> None:
+        """Wait for the recorder and the robot's own actions to be discovered."""
+        services = {client.srv_name: client.service_is_ready
+                    for client in (self._start, self._finish)}
+        actions = {name: client.server_is_ready for name, client in
+                   {self._settings.set_up_action: self._set_up, **self._act}.items()}
+        self._calls.await_servers({**services, **actions}, timeout_s=self._settings.answer_s)
 
     def request(self) -> Work | NoWork:
         """Ask the scheduler for work."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 from rclpy.action import ActionClient
@@ -51,6 +52,19 @@ class Calls:
         if self._stop.wait(seconds):
             raise StoppedError
 
+    def await_servers(self, servers: Mapping[str, Callable[[], bool]], *,
+                      timeout_s: float) -> None:
+        """
+        Return once all servers are there.
+
+        :param servers: name, for messages, to what tells whether it is
+        :raises UnavailableError: naming the first that is not in time
+        :raises StoppedError: as soon as the process is to end
+        """
+        deadline = time.monotonic() + timeout_s
+        for name, is_there in servers.items():
+            self._await(is_there, name, deadline, heeds_stop=True)
+
     def service(self, client: Client, request: Any, *, timeout_s: float,
                 heeds_stop: bool = True) -> Any:
         """
@@ -60,10 +74,11 @@ class Calls:
         :raises UnavailableError: where there is none in time
         :raises StoppedError: as soon as the process is to end
         """
+        if heeds_stop:
+            self.check_stop()
         name = client.srv_name
         deadline = time.monotonic() + timeout_s
-        while not client.service_is_ready():
-            self._look(name, 'is not there', deadline, heeds_stop=heeds_stop)
+        self._await(client.service_is_ready, name, deadline, heeds_stop=heeds_stop)
         future = client.call_async(request)
         try:
             return self._result(future, name, deadline, heeds_stop=heeds_stop)
@@ -85,9 +100,9 @@ class Calls:
             not stop when it is cancelled
         :raises StoppedError: when the process is to end
         """
+        self.check_stop()
         deadline = time.monotonic() + accept_s
-        while not client.server_is_ready():
-            self._look(name, 'is not there', deadline, heeds_stop=True)
+        self._await(client.server_is_ready, name, deadline, heeds_stop=True)
         sent = client.send_goal_async(
             goal, feedback_callback=lambda message: feedback(message.feedback))
         try:
@@ -129,14 +144,16 @@ class Calls:
             raise UnavailableError(f'{name}: {future.exception()}')
         return future.result()
 
-    def _look(self, name: str, problem: str, deadline: float, *, heeds_stop: bool) -> None:
-        """Wait a little for something that is not there yet."""
-        if heeds_stop:
-            self.wait(LOOK_S)
-        else:
-            time.sleep(LOOK_S)
-        if time.monotonic() > deadline:
-            raise UnavailableError(f'{name} {problem}')
+    def _await(self, is_there: Callable[[], bool], name: str, deadline: float, *,
+               heeds_stop: bool) -> None:
+        """Wait for a server that may not have been discovered yet."""
+        while not is_there():
+            if heeds_stop:
+                self.wait(LOOK_S)
+            else:
+                time.sleep(LOOK_S)
+            if time.monotonic() > deadline:
+                raise UnavailableError(f'{name} is not there')
 
     @staticmethod
     def _settle(future: Future) -> bool:

@@ -70,6 +70,12 @@ class CollectionLoop:
         self._record(work, episode_id)
 
     def _ask(self) -> Work | None:
+        try:
+            self._robot.await_peers()
+        except UnavailableError as error:
+            self._robot.tell(Activity(Phase.FAULT, str(error)))
+            self._robot.wait(self._retry_s)
+            return None
         self._robot.tell(Activity(Phase.REQUESTING))
         try:
             answer = self._robot.request()
@@ -199,7 +205,7 @@ class CollectionLoop:
 
 
 def _ended(act: Callable[[], Attempt]) -> Attempt:
-    """Return how an attempt ended, whatever ended it. A stop ends the loop's next wait too."""
+    """Return how an attempt ended, whatever ended it. A stop also ends the loop's next turn."""
     try:
         return act()
     except UnavailableError as error:

@@ -127,7 +127,19 @@ class Robot(Protocol):
     """
 
     def await_resume(self) -> None:
-        """Return at once unless an operator paused this robot; else when they resume it."""
+        """
+        Return at once unless an operator paused this robot; else when they resume it.
+
+        :raises StoppedError: where no turn may begin any more, paused or not
+        """
+        ...
+
+    def await_peers(self) -> None:
+        """
+        Return once all that an attempt needs is there; no lease is worth taking before.
+
+        :raises UnavailableError: naming what is missing
+        """
         ...
 
     def request(self) -> Work | NoWork:

@@ -9,7 +9,7 @@ from fleet_peers import Peers
 from fleet_peers import Process
 from fleet_peers import Spinner
 
-FAST = {'retry_s': 0.3, 'answer_s': 2.0, 'heartbeat_s': 0.3, 'recorder_silence_s': 1.5}
+FAST = {'retry_s': 0.3, 'answer_s': 4.0, 'heartbeat_s': 0.3, 'recorder_silence_s': 1.5}
 
 
 class Setting:

@@ -101,12 +101,16 @@ class Spinner:
     """Spins nodes in threads until closed."""
 
     def __init__(self, *nodes):
-        self.nodes = nodes
+        self.nodes = []
         self.executor = MultiThreadedExecutor(num_threads=4)
         for node in nodes:
-            self.executor.add_node(node)
+            self.add(node)
         self.thread = threading.Thread(target=self.executor.spin, daemon=True)
         self.thread.start()
+
+    def add(self, node):
+        self.nodes.append(node)
+        self.executor.add_node(node)
 
     def close(self):
         self.executor.shutdown(timeout_sec=2.0)
@@ -137,8 +141,9 @@ class Rig(Node):
         self.set_ups, self.goals, self.cancelled = [], [], []
         self.acting = lambda: None
         group = ReentrantCallbackGroup()
-        ActionServer(self, SetUpScenario, set_up, self._on_set_up, callback_group=group,
-                     cancel_callback=lambda _: CancelResponse.ACCEPT)
+        self.setting_up = ActionServer(
+            self, SetUpScenario, set_up, self._on_set_up, callback_group=group,
+            cancel_callback=lambda _: CancelResponse.ACCEPT)
         self.collecting = ActionServer(
             self, CollectEpisode, collect, self._on_collect, callback_group=group,
             goal_callback=self._on_goal, cancel_callback=lambda _: CancelResponse.ACCEPT)
@@ -147,6 +152,12 @@ class Rig(Node):
         """End whatever is held, so that the executor's threads can end."""
         self.accept.set()
         self.act.set()
+
+    def destroy_node(self):
+        # rclpy leaves a node's actions alive: they would go on being there, and answer nobody.
+        self.setting_up.destroy()
+        self.collecting.destroy()
+        super().destroy_node()
 
     def _on_goal(self, _):
         self.accept.wait(20)

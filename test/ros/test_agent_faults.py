@@ -100,7 +100,6 @@ def test_a_scheduler_that_starts_again_finds_the_robot_still_at_work(setting):
 @pytest.mark.parametrize('number', [
     signal.SIGTERM,
     pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])  # until DDS misses it
-@pytest.mark.slow
 def test_an_action_server_that_vanishes_ends_the_attempt_as_aborted(ros, tmp_path, number):
     setting = Setting(tmp_path, collect='nobodys')  # the process below alone acts
     rig = subprocess.Popen([sys.executable, str(Path(__file__).parent / 'fleet_peers.py'), 'arm1'],
@@ -181,7 +180,7 @@ def test_a_recorder_that_closes_the_episode_by_itself_stops_the_robot(setting):
 def test_the_robots_actions_may_have_any_name(ros, tmp_path):
     setting = Setting(tmp_path, set_up='cell/prepare', collect='rig/demonstrate')
     runner = Rig('arm1', set_up='unused', collect='lerobot/run')
-    setting.spinner.executor.add_node(runner)
+    setting.spinner.add(runner)
     try:
         setting.peers.ensemble = 'e1'
         setting.start_scheduler(policy_share=0.5)
@@ -194,7 +193,6 @@ def test_the_robots_actions_may_have_any_name(ros, tmp_path):
         assert {goal.collector for goal in runner.goals} == {'policy'}
     finally:
         setting.close()
-        runner.destroy_node()
 
 
 def test_a_proxys_policy_collects_for_a_task_that_has_nobody_else(ros, tmp_path):
@@ -228,7 +226,6 @@ rclpy.spin(node)
 """
 
 
-@pytest.mark.slow
 def test_heartbeats_go_on_while_callbacks_are_held_up(setting):
     """A recorder's flood of messages, a slow answer: none of it may cost the lease."""
     agent = subprocess.Popen([sys.executable, '-c', HELD_UP], cwd='/', env=os.environ.copy())

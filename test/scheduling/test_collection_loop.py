@@ -49,6 +49,7 @@ class ScriptedRobot:
     calls: list = field(default_factory=list)
     waited: float = 0.0
     reports_arrive: bool = True
+    is_complete: bool = True
 
     def _next(self, call):
         self.calls.append(call)
@@ -69,6 +70,11 @@ class ScriptedRobot:
     def await_resume(self):
         if self.turns <= 0:
             raise StoppedError
+
+    def await_peers(self):
+        if not self.is_complete:
+            self.is_complete = True
+            raise UnavailableError('set_up_scenario is not there')
 
     def request(self):
         self.turns -= 1
@@ -155,6 +161,15 @@ def test_a_turn_goes_from_request_to_report():
     assert [a.phase for a in robot.told] == [
         Phase.REQUESTING, Phase.SETTING_UP, Phase.COLLECTING, Phase.REPORTING, Phase.REQUESTING,
         Phase.IDLE]
+
+
+def test_no_lease_is_taken_before_the_robot_is_complete():
+    robot = run('ok', 'ok', 'stop', is_complete=False)
+
+    assert robot.calls == ['wait', 'request', 'set_up', 'release']
+    assert (robot.told[0].phase, robot.told[0].message) == (
+        Phase.FAULT, 'set_up_scenario is not there')
+    assert robot.waited == 2.0
 
 
 def test_a_refusal_is_waited_out_as_long_as_it_says():
