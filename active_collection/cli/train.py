@@ -6,6 +6,9 @@ Train an ensemble on the demonstrations of a data directory.
 Prints how far its uncertainty can be believed on episodes that it has not seen, and last the
 path of the new ensemble. Actions count in half-ranges there: -1 is their low, 1 their high end.
 A training that was killed goes on where it was when the same command is given again.
+
+With --weights the file of `active-collection ledger weights` says which episodes are learnt from,
+how often each is drawn, and as which task: equal tasks, however much was collected of each.
 """
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from active_collection.uncertainty.building import Built
+    from active_collection.uncertainty.dataset import Dataset
     from active_collection.uncertainty.settings import TrainingSettings
 
 NAME = 'train'
@@ -34,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--from', dest='begin_from', type=Path, metavar='ENSEMBLE',
                         help='ensemble, or directory of ensembles, whose weights it begins from; '
                         'it is trained on all data all the same, and what was held out stays so')
+    parser.add_argument('--weights', type=Path, metavar='CSV',
+                        help='what `active-collection ledger weights` wrote: exactly its episodes '
+                        'are used, also those that a policy acted out, and drawn as often as they '
+                        'weigh')
     parser.add_argument('--members', type=int, metavar='N', help='overrides the settings')
     parser.add_argument('--steps', type=int, metavar='N', help='overrides the settings')
     parser.add_argument('--seed', type=int, metavar='N', help='overrides the settings')
@@ -53,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     from active_collection.errors import ConfigError
     from active_collection.uncertainty.building import build
     from active_collection.uncertainty.decoding import read_demonstrations
+    from active_collection.uncertainty.task_weights import read_weights
     from active_collection.uncertainty.warm_start import read_warm_start
 
     files = arguments.spec.parent
@@ -63,10 +72,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError('--data', found=str(arguments.data), expected='a data directory')
     warm_start = (read_warm_start(arguments.begin_from, settings)
                   if arguments.begin_from is not None else None)
+    weights = read_weights(arguments.weights) if arguments.weights is not None else None
     arguments.out.mkdir(parents=True, exist_ok=True)  # refused now, not after the training
     with progress('reading episodes') as update:
         decoded = read_demonstrations(
             arguments.data, spec, cache=arguments.out / '.decoded', encoders=encoders,
+            weights=weights,
             progress=lambda done, total: update(done, total, ''))
     for problem in decoded.problems:
         print(f'active-collection: left out: {problem}', file=sys.stderr)
@@ -75,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
             decoded.dataset, spec, settings, out=arguments.out, now=datetime.now(timezone.utc),
             warm_start=warm_start, encoders=encoder_files(spec, files),
             progress=lambda done, total, error: update(done, total, f'held-out error {error:.4f}'))
-    print(_table(built, len(decoded.dataset.episodes)))
+    print(_table(built, decoded.dataset))
     print(built.path)
     return 0
 
@@ -91,10 +102,16 @@ def _settings(arguments: argparse.Namespace) -> TrainingSettings:
     return validate({**settings.model_dump(), **given}, TrainingSettings, where='arguments')
 
 
-def _table(built: Built, episodes: int) -> str:
+def _table(built: Built, dataset: Dataset) -> str:
+    from active_collection.uncertainty.rebalancing import shares
+
     calibration = built.calibration
+    ids = [episode.episode_id for episode in dataset.episodes]
+    held_out = {ids[place] for place in built.trained.held_out}
     rows = [
-        ('episodes', f'{episodes}, {len(built.trained.held_out)} of them held out'),
+        ('episodes', f'{len(set(ids))}, {len(held_out)} of them held out'),
+        *((f'drawn as {task}', f'{share:.3f} of the time')
+          for task, share in shares(dataset).items()),
         ('optimiser steps', f'{built.trained.steps}' + (
             f', the first {built.trained.resumed_at} of them before a restart'
             if built.trained.resumed_at else '')),

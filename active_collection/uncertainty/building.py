@@ -33,6 +33,7 @@ from active_collection.uncertainty.laplace import LaplaceMembers
 from active_collection.uncertainty.laplace import fit_posterior
 from active_collection.uncertainty.mlp import MEMBERS
 from active_collection.uncertainty.novelty import CalibratedNovelty
+from active_collection.uncertainty.rebalancing import shares
 from active_collection.uncertainty.settings import TrainingSettings
 from active_collection.uncertainty.training import Progress
 from active_collection.uncertainty.training import Trained
@@ -117,9 +118,10 @@ def build(dataset: Dataset, spec: ObservationSpec, settings: TrainingSettings, *
         reference_epistemic=tuple(
             epistemic.quantile(torch.linspace(0, 1, QUANTILES)).tolist()),
         training={
-            'episodes': len(dataset.episodes), 'observations': len(dataset.observations),
-            'held_out': [dataset.episodes[e].episode_id for e in trained.held_out],
-            'trained_on': [dataset.episodes[e].episode_id for e in kept],
+            'episodes': len({episode.episode_id for episode in dataset.episodes}),
+            'observations': len(dataset.observations),
+            'held_out': _ids(dataset, trained.held_out), 'trained_on': _ids(dataset, kept),
+            'task_shares': {**shares(dataset)},
             'began_from': began[0] if began else None,
             'steps': trained.steps, 'settings': settings.model_dump(mode='json'),
             'calibration': {k: v if v == v else None  # noqa: PLR0124 - JSON has no NaN
@@ -128,6 +130,11 @@ def build(dataset: Dataset, spec: ObservationSpec, settings: TrainingSettings, *
                 more=kind.more, files=encoders)
     checkpoints.clear()
     return Built(path, description.ensemble_id, trained, calibration)
+
+
+def _ids(dataset: Dataset, episodes: Sequence[int]) -> list[JsonValue]:
+    """Return the ids of episodes, each once, whatever tasks it is drawn as."""
+    return list(dict.fromkeys(dataset.episodes[e].episode_id for e in episodes))
 
 
 def _kind(trained: Trained, dataset: Dataset, settings: TrainingSettings) -> _Kind:

@@ -84,6 +84,7 @@ def training_key(dataset: Dataset, settings: TrainingSettings, *,
     for episode in dataset.episodes:
         digest.update(f'{episode.episode_id} {episode.task}\n'.encode())
     for tensor in (dataset.observations, dataset.actions, dataset.standardised,
-                   dataset.action_low, dataset.action_high):
+                   dataset.action_low, dataset.action_high,
+                   *([] if dataset.weights is None else [dataset.weights])):
         digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()[:32]

@@ -38,6 +38,8 @@ class Dataset:
     :param episode_of: shape (N,), int64
     :param standardised: which observation dimensions are normalised, shape (D,), bool
     :param action_low: shape (A,), in action units; `action_high` likewise
+    :param weights: how often each row is drawn, shape (N,), float64, above 0, of which only ratios
+        count; None: all alike
     """
 
     episodes: tuple[DecodedEpisode, ...]
@@ -48,14 +50,17 @@ class Dataset:
     standardised: Tensor
     action_low: Tensor
     action_high: Tensor
+    weights: Tensor | None = None
 
     @classmethod
     def of(cls, episodes: Sequence[DecodedEpisode], spec: ObservationSpec,
-           sizes: dict[str, int]) -> Dataset:
+           sizes: dict[str, int], *, weights: Sequence[float] | None = None) -> Dataset:
         """
         Put decoded episodes together.
 
         :param sizes: item name to number of values, in the specification's order
+        :param weights: how often each episode is drawn, above 0, of which only ratios count; its
+            rows share it; None: all rows alike
         """
         standardised = [
             item.normalise == 'standard' and not item.one_of
@@ -67,7 +72,10 @@ class Dataset:
             episode_of=torch.cat([
                 torch.full((len(e.actions),), place) for place, e in enumerate(episodes)]),
             standardised=torch.tensor(standardised),
-            action_low=torch.tensor(spec.action.low), action_high=torch.tensor(spec.action.high))
+            action_low=torch.tensor(spec.action.low), action_high=torch.tensor(spec.action.high),
+            weights=None if weights is None else torch.cat([
+                torch.full((len(e.actions),), weight / len(e.actions), dtype=torch.float64)
+                for e, weight in zip(episodes, weights, strict=True)]))
 
     def chunks(self, horizon: int) -> tuple[Tensor, Tensor]:
         """

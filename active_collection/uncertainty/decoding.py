@@ -28,12 +28,15 @@ from active_collection.bags.observation import ObservationSpec
 from active_collection.bags.observation import resolve_topics
 from active_collection.bags.reader import Bag
 from active_collection.bags.reader import open_bag
+from active_collection.episode import EpisodeRecord
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import UncertaintyError
 from active_collection.files import parse_json
 from active_collection.files import write_whole
 from active_collection.uncertainty.dataset import Dataset
 from active_collection.uncertainty.dataset import DecodedEpisode
+from active_collection.uncertainty.rebalancing import rebalanced
+from active_collection.uncertainty.task_weights import TaskWeights
 
 #: Raised with each change of what decoding makes of the same messages.
 VERSION = 2
@@ -115,27 +118,26 @@ def decode_episode(path: Path, spec: ObservationSpec,
 
 def read_demonstrations(data: Path, spec: ObservationSpec, *, cache: Path,
                         encoders: Mapping[str, ImageEncoder] | None = None,
-                        progress: Progress | None = None) -> Decoded:
+                        progress: Progress | None = None,
+                        weights: TaskWeights | None = None) -> Decoded:
     """
     Decode every episode that a policy may imitate: successes that no policy acted out.
+
+    With weights, decode the episodes that have one, whoever acted them out.
 
     :param data: the data directory that holds episodes/
     :param spec: with the fingerprints of its encoders' files
     :param cache: directory that keeps decoded episodes, with the features of their pictures, so
         that each is decoded and encoded once
     :param encoders: item name to its image encoder
-    :raises UncertaintyError: where no episode is left
+    :raises UncertaintyError: where no episode is left, or the weights are not of these episodes
     """
-    problems: list[str] = []
-    paths = []
-    for path in find_episodes(data):
-        try:
-            record = read_record(path)
-        except ActiveCollectionError as error:
-            problems.append(str(error))
-            continue
-        if record is not None and record.is_demonstration:
-            paths.append(path)
+    records, problems = _read_records(data)
+    if weights is not None:
+        weights.check({record.episode_id: record for record in records.values()}, data=data)
+        paths = [p for p, record in records.items() if record.episode_id in weights.episodes]
+    else:
+        paths = [path for path, record in records.items() if record.is_demonstration]
     episodes: list[DecodedEpisode] = []
     sizes: dict[str, int] = {}
     kept = cache / _key(spec)
@@ -155,7 +157,24 @@ def read_demonstrations(data: Path, spec: ObservationSpec, *, cache: Path,
         found_ = problems[0] if problems else f'{len(paths)} demonstrations'
         raise UncertaintyError(data, found=found_, expected='episodes with outcome success and '
                                'source scripted or teleoperation')
-    return Decoded(Dataset.of(episodes, spec, sizes), tuple(problems))
+    dataset = (Dataset.of(episodes, spec, sizes) if weights is None
+               else rebalanced(episodes, spec, sizes, weights))
+    return Decoded(dataset, tuple(problems))
+
+
+def _read_records(data: Path) -> tuple[dict[Path, EpisodeRecord], list[str]]:
+    """Return the record of each episode by its bag, and a line for each that has a problem."""
+    records: dict[Path, EpisodeRecord] = {}
+    problems: list[str] = []
+    for path in find_episodes(data):
+        try:
+            record = read_record(path)
+        except ActiveCollectionError as error:
+            problems.append(str(error))
+            continue
+        if record is not None:
+            records[path] = record
+    return records, problems
 
 
 def _read_actions(bag: Bag, spec: ObservationSpec, namespace: str) -> tuple[Vector, list[Vector]]:

@@ -47,7 +47,7 @@ class Targets:
     Normalised action chunks, and what of them counts.
 
     :param values: shape (..., H A)
-    :param weights: 1, or 0 beyond the end of an episode, likewise
+    :param weights: how much each counts, on average 1; 0 beyond the end of an episode; likewise
     """
 
     values: Tensor

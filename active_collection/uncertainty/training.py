@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterator
-from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,6 +14,8 @@ from torch import Tensor
 from active_collection.errors import UncertaintyError
 from active_collection.uncertainty.checkpoints import Checkpoints
 from active_collection.uncertainty.dataset import Dataset
+from active_collection.uncertainty.draws import Draw
+from active_collection.uncertainty.draws import member_rows
 from active_collection.uncertainty.dropout import masks
 from active_collection.uncertainty.fitting import Fit
 from active_collection.uncertainty.fitting import Targets
@@ -58,13 +59,14 @@ def hold_out(dataset: Dataset, share: float, generator: torch.Generator,
 
     Episodes of one task follow each other in the order from which every (1 / share)-th is taken.
     What a previous ensemble held out stays held out, and only episodes that it has not seen are
-    chosen beside.
+    chosen beside. An episode that is drawn as several tasks is held out as all of them.
 
     :param share: of the episodes, 0 to 1; at least one is taken, and at least one is left
     :returns: their indices in the dataset, in order
     :raises UncertaintyError: where there are fewer than two episodes
     """
-    ids = [episode.episode_id for episode in dataset.episodes]
+    places = {episode.episode_id: k for k, episode in reversed(list(enumerate(dataset.episodes)))}
+    ids = list(dict.fromkeys(episode.episode_id for episode in dataset.episodes))
     if len(ids) < 2:
         raise UncertaintyError('episodes', found=f'{len(ids)} with demonstrations',
                                expected='at least 2, one of which is held out')
@@ -76,11 +78,12 @@ def hold_out(dataset: Dataset, share: float, generator: torch.Generator,
         free = list(range(len(ids)))
     order = torch.randperm(len(free), generator=generator).tolist()
     by_task = sorted((free[place] for place in order),
-                     key=lambda episode: dataset.episodes[episode].task)
+                     key=lambda place: dataset.episodes[places[ids[place]]].task)
     wanted = min(max(0 if kept else 1, round(share * len(free))), len(ids) - 1 - len(kept))
     start = torch.rand((), generator=generator).item()
     chosen = [by_task[int((place + start) * len(free) / wanted)] for place in range(wanted)]
-    return tuple(sorted([*kept, *chosen]))
+    names = {ids[place] for place in [*kept, *chosen]}
+    return tuple(k for k, e in enumerate(dataset.episodes) if e.episode_id in names)
 
 
 def train(dataset: Dataset, settings: TrainingSettings, *, progress: Progress | None = None,
@@ -117,17 +120,17 @@ def _train(dataset: Dataset, settings: TrainingSettings, progress: Progress | No
     members.to(device)
     inputs = (dataset.observations.to(device) - members.input_mean) / members.input_scale
     targets = normalised_targets(members, dataset, settings.horizon)
-    rows = [draw.to(device) for draw in _draws(dataset, kept, settings, generator)]
+    draws = [Draw.of(rows, dataset.weights, device)
+             for rows in member_rows(dataset, kept, settings, generator)]
     held_rows = dataset.rows(held_out).to(device)
-    fit = Fit(members, settings, inputs[held_rows], targets.of(held_rows))
+    fit = Fit(members, settings, inputs[held_rows],
+              _weighed(targets.of(held_rows), dataset.weights, held_rows))
     state = checkpoints.read()
     if state is not None:
         fit.restore(state, generator)
     resumed_at = fit.steps
     while fit.steps < settings.steps and not fit.has_stopped:
-        batch = torch.stack([
-            draw[torch.randint(len(draw), (settings.batch_size,), generator=generator).to(device)]
-            for draw in rows])
+        batch = torch.stack([draw.batch(settings.batch_size, generator) for draw in draws])
         noise = settings.input_noise * torch.randn(
             (*batch.shape, inputs.shape[1]), generator=generator).to(device)
         dropout = [mask.to(device) for mask in masks(
@@ -150,6 +153,15 @@ def normalised_targets(members: MlpMembers, dataset: Dataset, horizon: int) -> T
     scaled = (actions.to(device) - members.action_mean) / members.action_scale
     whole = valid.to(device)[:, :, None].expand(scaled.shape).flatten(1).float()
     return Targets(scaled.flatten(1), whole)
+
+
+def _weighed(targets: Targets, weights: Tensor | None, rows: Tensor) -> Targets:
+    """Return held-out targets that count as often as they would be drawn."""
+    if weights is None:
+        return targets
+    weight = weights.to(rows.device)[rows]
+    return Targets(targets.values,
+                   targets.weights * (weight / weight.mean())[:, None].float())
 
 
 @contextmanager
@@ -189,12 +201,3 @@ def _check_sizes(warm_start: WarmStart, members: MlpMembers) -> None:
             raise UncertaintyError(
                 f'ensemble {warm_start.ensemble_id}: {name}', found=f'{len(found)} numbers',
                 expected=f'{len(expected)}, as the specification says, to begin from it')
-
-
-def _draws(dataset: Dataset, kept: Sequence[int], settings: TrainingSettings,
-           generator: torch.Generator) -> list[Tensor]:
-    """Return each member's rows, those of an episode drawn twice twice."""
-    if settings.bootstrap == 'none':
-        return [dataset.rows(kept)] * settings.networks
-    draws = torch.randint(len(kept), (settings.networks, len(kept)), generator=generator)
-    return [dataset.rows([kept[place] for place in draw.tolist()]) for draw in draws]

@@ -125,14 +125,14 @@ def write_episode(tmp_path):
                        effort=np.empty(0))
 
     def write(seed, *, task='push', length=20, outcome=Outcome.SUCCESS, source=Source.SCRIPTED,
-              robot='robot_1', data: Path | None = None):
+              robot='robot_1', data: Path | None = None, tags=None):
         observations, actions = steps(seed, length, task)
         name = f'episode-{seed}'
         path = (data or tmp_path / 'data') / 'episodes' / '2026-01-02' / name
         path.parent.mkdir(parents=True, exist_ok=True)
         record = EpisodeRecord(
             name, Scenario(task, 'table'), robot, source, START_NS,
-            finished_ns=START_NS + length * STEP_NS, outcome=outcome)
+            finished_ns=START_NS + length * STEP_NS, outcome=outcome, tags=tags or {})
         with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
             writer.set_custom_data(CUSTOM_DATA_KEY, record.to_json())
 
