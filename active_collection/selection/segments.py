@@ -75,7 +75,8 @@ def _starts(rows: Sequence[Row], vectors: NDArray[np.float32], grouping: Groupin
     if grouping.unit == 'segment':
         numbers = (times - times[0]) // length
         return [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist()]
-    step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    # The mean: frames that were received in bursts share a time, and their median step is 0.
+    step = (int(times[-1]) - int(times[0])) / max(1, len(times) - 1)
     shortest = max(1, round(length / max(step, 1.0)))
     return change_points(vectors, penalty=grouping.penalty, shortest=shortest)
 
