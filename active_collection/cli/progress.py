@@ -23,7 +23,8 @@ def progress(title: str) -> Iterator[Update]:
 
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
                TimeRemainingColumn(), TextColumn('{task.fields[note]}', markup=False))
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None, note='')
         yield lambda done, total, note: bar.update(
             task, completed=done, total=total, note=note)

@@ -3,6 +3,8 @@
 """Frames are put together to segments and trajectories."""
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -126,4 +128,4 @@ def test_each_frame_is_in_one_unit_and_units_do_not_overlap(entries, unit, secon
     for topic in {row['topic'] for row in rows}:
         mine = [u for u in units if u['topic'] == topic]
         assert all(u['start_ns'] <= u['receive_ns'] < u['stop_ns'] for u in mine)
-        assert all(a['start_ns'] <= b['start_ns'] for a, b in zip(mine, mine[1:], strict=False))
+        assert all(a['start_ns'] <= b['start_ns'] for a, b in pairwise(mine))
