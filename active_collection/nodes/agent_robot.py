@@ -77,7 +77,7 @@ class AgentRobot:
         self._name = name
         self._stop = stop
         self._publish = publish
-        self._calls = Calls(stop)
+        self._calls = Calls(stop, node)
         self._desk = OperatorDesk(node, look_s=LOOK_S)
         self._telling = threading.Lock()
         self._unsure = ''

@@ -11,6 +11,7 @@ from typing import Any
 
 from rclpy.action import ActionClient
 from rclpy.client import Client
+from rclpy.node import Node
 from rclpy.task import Future
 
 from active_collection.scheduling.collection_robot import StoppedError
@@ -29,10 +30,12 @@ class Calls:
     Blocking calls that end early when `stop` is set.
 
     :param stop: set once the process is to end; read by whoever waits
+    :param node: the clients' node, whose executor has one thread
     """
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: threading.Event, node: Node) -> None:
         self._stop = stop
+        self._node = node
 
     def check_stop(self) -> None:
         """
@@ -103,8 +106,8 @@ class Calls:
         self.check_stop()
         deadline = time.monotonic() + accept_s
         self._await(client.server_is_ready, name, deadline, heeds_stop=True)
-        sent = client.send_goal_async(
-            goal, feedback_callback=lambda message: feedback(message.feedback))
+        sent = self._asked(lambda: client.send_goal_async(
+            goal, feedback_callback=lambda message: feedback(message.feedback)))
         try:
             handle = self._result(sent, name, deadline, heeds_stop=False)
         except UnavailableError:
@@ -113,7 +116,7 @@ class Calls:
             raise
         if not handle.accepted:
             raise UnavailableError(f'{name} refused the goal')
-        future = handle.get_result_async()
+        future = self._asked(handle.get_result_async)
         presence = _Presence(client, name)
 
         def look() -> None:
@@ -124,11 +127,37 @@ class Calls:
             return self._result(
                 future, name, time.monotonic() + limit_s, heeds_stop=True, check=look)
         except Exception as error:
-            handle.cancel_goal_async()
+            self._asked(handle.cancel_goal_async)
             if not self._settle(future) and not isinstance(
                     error, (StoppedError, UnavailableError)):
                 raise UnavailableError(f'{name} does not stop; {error}') from error
             raise
+
+    def _asked(self, ask: Callable[[], Future]) -> Future:
+        """
+        Return the answer to what is asked in the executor's thread.
+
+        Asked in another one, rclpy loses an answer that comes before it has written down that it
+        waits for one, and the goal goes on unwatched (ros2/rclpy issue 1123).
+        """
+        answer = Future()
+
+        def hand_on(asked: Future) -> None:
+            if asked.exception() is not None:
+                answer.set_exception(asked.exception())
+            else:
+                answer.set_result(asked.result())
+
+        def in_executor() -> None:
+            try:
+                ask().add_done_callback(hand_on)
+            except Exception as error:  # into the thread that waits for the answer
+                answer.set_exception(error)
+
+        while self._node.executor is None:  # the node is being made
+            self.wait(LOOK_S)
+        self._node.executor.create_task(in_executor)
+        return answer
 
     def _result(self, future: Future, name: str, deadline: float, *, heeds_stop: bool,
                 check: Callable[[], None] = lambda: None) -> Any:

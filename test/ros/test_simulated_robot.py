@@ -122,17 +122,26 @@ def result_of(future, limit_s=LIMIT_S):
     return future.result()
 
 
+def asked(bench, call, *arguments):
+    """Return the answer to what is asked in the executor's thread; see `Calls` for the reason."""
+    return result_of(result_of(bench.node.executor.create_task(call, *arguments)))
+
+
+def ended(bench, goal):
+    return asked(bench, goal.get_result_async)
+
+
 def set_up(bench, scenario):
-    goal = result_of(bench.set_up.send_goal_async(
-        SetUpScenario.Goal(scenario=scenario_to_msg(scenario), reset_required=True)))
+    goal = asked(bench, bench.set_up.send_goal_async,
+                 SetUpScenario.Goal(scenario=scenario_to_msg(scenario), reset_required=True))
     assert goal.accepted
-    return result_of(goal.get_result_async()).result
+    return ended(bench, goal).result
 
 
 def begin(bench, scenario=PUSH, collector='scripted', time_limit=0.0, policy_task=''):
-    goal = result_of(bench.collect.send_goal_async(CollectEpisode.Goal(
+    goal = asked(bench, bench.collect.send_goal_async, CollectEpisode.Goal(
         episode_id='e1', scenario=scenario_to_msg(scenario), collector=collector,
-        policy_task=policy_task, time_limit=duration_to_msg(time_limit))))
+        policy_task=policy_task, time_limit=duration_to_msg(time_limit)))
     assert goal.accepted
     return goal
 
@@ -154,7 +163,7 @@ def test_scripted_episode_succeeds_and_every_step_is_heard_with_one_stamp(bench)
         == pytest.approx([0.05, 0.65], abs=1e-3), 'puck where the scenario says')
     forget(bench)
 
-    answer = result_of(begin(bench).get_result_async())
+    answer = ended(bench, begin(bench))
 
     assert answer.status == GoalStatus.STATUS_SUCCEEDED
     assert (answer.result.outcome, answer.result.message) == (
@@ -191,18 +200,18 @@ def test_camera_shows_the_scene(bench):
 def test_second_goal_is_refused_while_one_runs_and_a_cancelled_one_stops(bench):
     assert set_up(bench, PUSH).ready
     goal = begin(bench, collector='policy')
-    other = result_of(bench.set_up.send_goal_async(
-        SetUpScenario.Goal(scenario=scenario_to_msg(PUSH))))
+    other = asked(bench, bench.set_up.send_goal_async,
+                  SetUpScenario.Goal(scenario=scenario_to_msg(PUSH)))
     assert not other.accepted
-    result_of(goal.cancel_goal_async())
-    answer = result_of(goal.get_result_async())
+    asked(bench, goal.cancel_goal_async)
+    answer = ended(bench, goal)
     assert answer.status == GoalStatus.STATUS_CANCELED
     assert (answer.result.outcome, answer.result.message) == (Episode.ABORTED, 'cancelled')
 
 
 def test_policy_without_an_answer_is_aborted(bench):
     assert set_up(bench, PUSH).ready
-    answer = result_of(begin(bench, collector='policy').get_result_async())
+    answer = ended(bench, begin(bench, collector='policy'))
     assert answer.status == GoalStatus.STATUS_ABORTED
     assert answer.result.outcome == Episode.ABORTED
     assert 'no answer within 5 s' in answer.result.message
@@ -225,8 +234,8 @@ def test_policy_acts_on_the_answer_to_its_own_observation(bench):
 
     goal = begin(bench, collector='policy')
     wait_until(lambda: len(bench.heard['action']) > 10, 'ten control steps')
-    result_of(goal.cancel_goal_async())
-    result = result_of(goal.get_result_async()).result
+    asked(bench, goal.cancel_goal_async)
+    result = ended(bench, goal).result
 
     wait_until(lambda: len(bench.heard['action']) == result.steps, 'an action a step')
     for message in bench.heard['action']:
@@ -258,7 +267,7 @@ def test_policy_that_answers_with_chunks_is_asked_again_after_chunk_steps(node):
         robot = clients(node, 'robot_6')
         wait_until(answers.get_subscription_count, 'the robot listens')
         assert set_up(robot, PUSH).ready
-        result = result_of(begin(robot, collector='policy').get_result_async()).result
+        result = ended(robot, begin(robot, collector='policy')).result
         assert result.steps == 12
         wait_until(lambda: len(heard['action']) == 12, 'twelve actions')
         stop(process)
@@ -283,8 +292,8 @@ def test_policy_acts_only_once_it_is_conditioned_on_the_right_task(node):
                 ('reach', 'reach', 'no answer within')):
             scenario.publish(ScenarioMsg(task=conditioned_on))
             assert set_up(robot, PUSH).ready
-            result = result_of(begin(
-                robot, collector='policy', policy_task=policy_task).get_result_async()).result
+            result = ended(
+                robot, begin(robot, collector='policy', policy_task=policy_task)).result
             assert result.outcome == Episode.ABORTED
             assert why in result.message
         stop(process)
@@ -303,21 +312,21 @@ def test_scenario_that_cannot_be_set_up_says_why(bench):
 ])
 def test_episode_that_does_not_fit_the_set_up_is_aborted(bench, scenario, collector, why):
     assert set_up(bench, PUSH).ready
-    answer = result_of(begin(bench, scenario=scenario, collector=collector).get_result_async())
+    answer = ended(bench, begin(bench, scenario=scenario, collector=collector))
     assert answer.status == GoalStatus.STATUS_ABORTED
     assert why in answer.result.message
 
 
 def test_scene_must_be_set_up_for_each_episode(bench):
     assert set_up(bench, PUSH).ready
-    assert result_of(begin(bench).get_result_async()).result.outcome == Episode.SUCCESS
-    again = result_of(begin(bench).get_result_async()).result
+    assert ended(bench, begin(bench)).result.outcome == Episode.SUCCESS
+    again = ended(bench, begin(bench)).result
     assert (again.outcome, again.steps) == (Episode.ABORTED, 0)
 
 
 def test_time_limit_ends_an_episode_as_failure(bench):
     assert set_up(bench, PUSH).ready
-    answer = result_of(begin(bench, time_limit=0.001).get_result_async())
+    answer = ended(bench, begin(bench, time_limit=0.001))
     assert answer.result.outcome == Episode.FAILURE
     assert answer.result.message == 'not done within 0.001 s'
 
@@ -342,7 +351,7 @@ def test_robot_without_opengl_says_so_in_one_line_and_works(node):
     with running('robot_7', {'MUJOCO_GL': 'disable'}, rate_hz=0.0) as process:
         robot = clients(node, 'robot_7')
         assert set_up(robot, PUSH).ready
-        assert result_of(begin(robot).get_result_async()).result.outcome == Episode.SUCCESS
+        assert ended(robot, begin(robot)).result.outcome == Episode.SUCCESS
         status, text = stop(process)
     assert status == 0
     assert len(text.splitlines()) == 1 and "no camera: MUJOCO_GL is 'disable'" in text
