@@ -88,7 +88,7 @@ def load(path: Path | str, model: type[M]) -> M:
     try:
         text = path.read_text(encoding='utf-8')
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(path, found=str(error), expected='a readable YAML file') from error
+        raise ConfigError(path, found=error, expected='a readable YAML file') from error
     return parse(text, model, where=str(path))
 
 

@@ -21,7 +21,8 @@ def unknown(where: str, name: object, known: list[str]) -> ConfigError:
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f' (did you mean {near[0]!r}?)' if near else ''
     # The hint comes first: a long list of names is cut off.
-    return ConfigError(where, found=f'{name!r}{hint}', expected=f'one of {", ".join(known)}')
+    return ConfigError(where, found=f'{name!r}{hint}',
+                       expected=f'one of {", ".join(known)}' if known else 'none')
 
 
 class Registry(Generic[T]):

@@ -96,7 +96,7 @@ def test_values_nested_too_deeply_are_refused(text):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ActiveCollectionError, match=r'none\.yaml: found .*No such file'):
+    with pytest.raises(ActiveCollectionError, match=r'none\.yaml: found no such file'):
         load(tmp_path / 'none.yaml', Settings)
 
 

@@ -13,7 +13,7 @@ from active_collection.annotation.items import Item
 from active_collection.errors import AnnotationError
 from active_collection.registry import unknown
 
-#: Longest class name that is taken from a file.
+#: Longest name of a class or an annotator.
 _LONGEST = 200
 #: A tool rounds coordinates: so far may a box reach over the picture's edge (pixels).
 _SLACK = 1.0
@@ -59,14 +59,27 @@ def check(annotation: Annotation, items: Mapping[str, Item], where: str,
     if item is None:
         raise AnnotationError(where, found=f'picture {annotation.unit_id!r}',
                               expected='one of this export (labels of another round?)')
-    if not annotation.label or len(annotation.label) > _LONGEST:
-        raise AnnotationError(where, found=f'label {annotation.label!r}',
-                              expected=f'a name of 1 to {_LONGEST} characters')
+    check_label(annotation.label, where)
+    if len(annotation.annotator) > _LONGEST:
+        raise AnnotationError(where, found=f'annotator {annotation.annotator!r}',
+                              expected=f'a name of at most {_LONGEST} characters')
     if classes and annotation.label not in classes:
         raise unknown(f'{where}: label', annotation.label, list(classes))
     if annotation.box is not None:
         _check_box(annotation.box, item, where)
     return annotation
+
+
+def check_label(label: str, where: str) -> None:
+    """
+    Refuse what is no name of a class.
+
+    :param where: file and place in it, or argument, for messages
+    :raises AnnotationError: where it is empty or longer than 200 characters
+    """
+    if not label or len(label) > _LONGEST:
+        raise AnnotationError(where, found=f'label {label!r}',
+                              expected=f'a name of 1 to {_LONGEST} characters')
 
 
 def _check_box(box: Box, item: Item, where: str) -> None:

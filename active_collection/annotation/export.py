@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
 
+from active_collection.annotation.annotations import check_label
 from active_collection.annotation.chosen import ChosenEpisode
 from active_collection.annotation.formats import FORMATS
 from active_collection.annotation.items import IMAGES
@@ -50,9 +51,11 @@ def export(items: Sequence[Item], directory: Path, form: str, *, classes: Sequen
     :param form: name of the format
     :param classes: names of what is to be annotated
     :raises ConfigError: where the format is unknown
-    :raises AnnotationError: where there is nothing to export
+    :raises AnnotationError: where there is nothing to export, or a class has no usable name
     :raises OSError: where the directory cannot be written
     """
+    for name in classes:
+        check_label(name, '--class')
     chosen = FORMATS.get(form)()
     (directory / IMAGES).mkdir(parents=True, exist_ok=True)
     missing: dict[str, str] = {}

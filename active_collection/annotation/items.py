@@ -76,6 +76,6 @@ def read_items(directory: Path) -> tuple[list[Item], list[str]]:
         items = [Item(**item) for item in content['items']]
         return items, [str(name) for name in content['classes']]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AnnotationError(path, found=f'{type(error).__name__}: {error}',
+        raise AnnotationError(path, found=error,
                               expected='an export (`active-collection export` makes one)'
                               ) from error

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from mcap.writer import Writer
 
 _NS = 1_000_000_000
+#: Longer than any recording (s), and its ns fit 64 bits.
+_LONGEST_S = 1e9
 #: Topics with so few messages a bag hold for all of it (tf_static, descriptions).
 _STANDING = 3
 
@@ -76,7 +78,7 @@ def write_moments(items: Sequence[Item], path: Path, *, window_s: float = 1.0,
             copier = _Copier(Writer(file))
             for number, (bag, own) in enumerate(groups, 1):
                 try:
-                    copied += copier.copy(bag, own, annotations, round(window_s * _NS))
+                    copied += copier.copy(bag, own, annotations, round(min(window_s, _LONGEST_S) * _NS))
                     moments += len(own)
                 except ActiveCollectionError as error:
                     missing.append(str(error))

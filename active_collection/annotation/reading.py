@@ -30,7 +30,7 @@ def text_of(path: Path) -> str:
             raise AnnotationError(path, found=f'{size} bytes', expected=f'at most {LARGEST}')
         return path.read_text(encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(path, found=str(error), expected='a label file') from error
+        raise AnnotationError(path, found=error, expected='a label file') from error
 
 
 def json_of(path: Path) -> Any:
@@ -43,7 +43,7 @@ def json_of(path: Path) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise AnnotationError(path, found=str(error), expected='JSON') from error
+        raise AnnotationError(path, found=error, expected='JSON') from error
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def place(where: str, expected: str) -> Iterator[None]:
     except ActiveCollectionError:
         raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise AnnotationError(where, found=f'{type(error).__name__}: {error}',
+        raise AnnotationError(where, found=error,
                               expected=expected) from error
 
 

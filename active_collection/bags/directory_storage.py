@@ -75,7 +75,7 @@ class DirectoryStorage:
                 with self._opened(file) as storage:
                     yield from self._of_file(storage, file, query)
             except OSError as error:
-                self._damaged(BagError(file, found=str(error), expected='a readable file'))
+                self._damaged(BagError(file, found=error, expected='a readable file'))
             except BagError as error:
                 self._damaged(error)
 

@@ -183,7 +183,7 @@ def _fingerprint(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise ConfigError(f'encoder {path}', found=error.strerror or str(error),
+        raise ConfigError(f'encoder {path}', found=error,
                           expected='a TorchScript file') from error
 
 

@@ -67,10 +67,10 @@ def read_metadata(path: Path) -> dict[str, Any]:
     try:
         data = yaml.load(path.read_text(encoding='utf-8'), Loader=_Loader)  # noqa: S506 - safe
     except (OSError, UnicodeDecodeError) as error:
-        raise BagError(path, found=str(error), expected='a readable file') from error
+        raise BagError(path, found=error, expected='a readable file') from error
     except (yaml.YAMLError, RecursionError, ValueError, TypeError, AttributeError,
             KeyError) as error:  # the last four come of values that are not what their tag says
-        raise BagError(path, found=str(error), expected='YAML') from error
+        raise BagError(path, found=error, expected='YAML') from error
     if not isinstance(data, dict):
         raise BagError(path, found=f'{type(data).__name__}', expected=expected)
     information = data.get('rosbag2_bagfile_information')

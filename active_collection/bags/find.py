@@ -46,7 +46,7 @@ def _expand(path: Path | str) -> list[Path]:
         if path.exists():
             return [path]
     except (OSError, ValueError) as error:
-        raise BagError(path, found=str(error), expected='a path that can be read') from error
+        raise BagError(path, found=error, expected='a path that can be read') from error
     matches: list[str] = []
     if glob.has_magic(str(path)):
         matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - also absolute

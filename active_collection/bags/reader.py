@@ -112,7 +112,7 @@ class Bag:
         try:
             self._storage: Storage = kind(self.path, damaged=on_damage or _refuse, limits=limits)
         except OSError as error:
-            raise BagError(self.path, found=str(error), expected='a readable file') from error
+            raise BagError(self.path, found=error, expected='a readable file') from error
 
     @property
     def topics(self) -> dict[str, TopicInfo]:

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from active_collection import cli
 from active_collection.errors import ActiveCollectionError
+from active_collection.errors import in_words
 
 
 class _ShowVersion(argparse.Action):
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f'active-collection: {error}', file=sys.stderr)
         return 2
     except OSError as error:
-        print(f'active-collection: {error.filename or "file"}: found {error.strerror or error}, '
+        print(f'active-collection: {error.filename or "file"}: found {in_words(error)}, '
               'expected a readable or writable place', file=sys.stderr)
         return 2
     except KeyboardInterrupt:

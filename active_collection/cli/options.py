@@ -50,5 +50,5 @@ def lines(path: Path | None) -> list[str]:
     try:
         content = path.read_text(encoding='utf-8')
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(path, found=str(error), expected='a text file') from error
+        raise ConfigError(path, found=error, expected='a text file') from error
     return [line.strip() for line in content.splitlines() if line.strip()]

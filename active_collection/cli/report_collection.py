@@ -218,5 +218,5 @@ def _evaluation(path: Path) -> Evaluation:
         return Evaluation(int(data['round']), str(data['ensemble_id']), tasks)
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError,
             OverflowError) as error:
-        raise ReportError(path, found=f'{type(error).__name__}: {error}', expected=expected
+        raise ReportError(path, found=error, expected=expected
                           ) from error

@@ -74,7 +74,7 @@ def settings_of(data: Path) -> StoppingSettings:
     try:
         return validate(read_json(path), StoppingSettings, where=str(path))
     except (OSError, ValueError, ConfigError) as error:
-        raise SelectionError(path, found=str(error), expected='what `round stop` wrote') from error
+        raise SelectionError(path, found=error, expected='what `round stop` wrote') from error
 
 
 def keep_settings(data: Path, settings: StoppingSettings) -> None:

@@ -113,7 +113,7 @@ def write_report(data: ReportData, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, page)
     except OSError as error:
-        raise ReportError(path, found=error.strerror or error, expected='a writable file'
+        raise ReportError(path, found=error, expected='a writable file'
                           ) from error
 
 

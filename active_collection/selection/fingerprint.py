@@ -31,7 +31,7 @@ def content_key(bag: Path) -> str:
             if file.is_file() and file.name != METADATA:
                 _add(digest, file)
     except OSError as error:
-        raise BagError(bag, found=str(error), expected='a bag that can be read') from error
+        raise BagError(bag, found=error, expected='a bag that can be read') from error
     return digest.hexdigest()[:16]
 
 

@@ -44,7 +44,8 @@ class Frames:
     def __init__(self, bag: Bag, cameras: Collection[str], *, rate_hz: float,
                  max_pixels: int) -> None:
         self._path, self._max_pixels = bag.path, max_pixels
-        self._period_ns = round(1e9 / rate_hz) if rate_hz > 0 else 0
+        # A period over all of time is one period, however small the rate.
+        self._period_ns = round(1e9 / max(rate_hz, 1e-9)) if rate_hz > 0 else 0
         self._cameras = frozenset(cameras)
         self._videos = {topic: VideoStream(f'{bag.path}: {topic}', max_pixels)
                         for topic in cameras if bag.topics[topic].type == VIDEO}

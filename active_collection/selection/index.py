@@ -109,7 +109,11 @@ def index(bags: Sequence[Path], pool: Path, settings: IndexSettings,
     :raises ConfigError: where the extractor or the engine is unknown
     :raises OSError: where the pool cannot be written
     """
-    pool.mkdir(parents=True, exist_ok=True)
+    try:
+        pool.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SelectionError(pool, found='a file in the way',
+                             expected='a directory for the pool') from error
     with _locked(pool):
         description = _describe(pool, settings)
         merge.merge(pool, description)  # what a killed run left
@@ -167,13 +171,13 @@ def _describe(pool: Path, settings: IndexSettings) -> Description:
     It is there from the start, so that what a killed run left is known to be of its kind; what a
     run of another kind left is worth nothing before it is merged.
     """
-    known = read_description(pool) if (pool / DESCRIPTION).exists() else None
+    begun = (pool / INDEX).exists()
+    known = read_description(pool) if begun or (pool / DESCRIPTION).exists() else None
     sampling, grouping = settings.sampling, settings.sampling.grouping
     described = Description(
         extractor=settings.extractor, options=dict(settings.options), dtype=settings.dtype,
         dimension=1, rate_hz=sampling.rate_hz, topics=sampling.topics, unit=grouping.unit,
         seconds=grouping.seconds, penalty=grouping.penalty)
-    begun = (pool / INDEX).exists()
     if known is not None:
         wanted = {name: getattr(described, name) for name in Description.model_fields
                   if name not in {'format', 'dimension'}}

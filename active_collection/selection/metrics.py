@@ -121,7 +121,7 @@ def read(directory: Path) -> Metrics:
         known: dict[str, Any] = {k: math.nan if v is None else v for k, v in values.items()}
         return Metrics(**known)
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise SelectionError(path, found=f'{type(error).__name__}: {error}',
+        raise SelectionError(path, found=error,
                              expected='metrics that `round ingest` wrote') from error
 
 

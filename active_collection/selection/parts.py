@@ -171,7 +171,7 @@ def _read(path: Path, columns: list[str]) -> pa.Table:
     try:
         table = pq.read_table(path, columns=columns, page_checksum_verification=True)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise SelectionError(path, found=f'{type(error).__name__}: {error}',
+        raise SelectionError(path, found=error,
                              expected='a part of an index (delete it to index again)') from error
     if table.column_names != columns:
         raise SelectionError(path, found=f'columns {", ".join(table.column_names)}',

@@ -119,7 +119,7 @@ class Pool:
         try:
             embeddings = np.load(path, mmap_mode='r', allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            raise SelectionError(path, found=f'{type(error).__name__}: {error}',
+            raise SelectionError(path, found=error,
                                  expected=expected) from error
         rows = units['embedding_row'].to_numpy()
         first, last = (int(rows.min()), int(rows.max())) if len(rows) else (0, -1)
@@ -225,5 +225,5 @@ def read_description(directory: Path) -> Description:
     except ConfigError as error:
         raise SelectionError(error.where, found=error.found, expected=error.expected) from error
     except (OSError, ValueError, TypeError) as error:
-        raise SelectionError(path, found=str(error),
+        raise SelectionError(path, found=error,
                              expected='a pool (`active-collection index` makes one)') from error

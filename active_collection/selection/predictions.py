@@ -38,7 +38,7 @@ def read_predictions(path: Path, pool: Pool) -> NDArray[np.float32]:
         members = (np.asarray(table['member'].to_numpy(), np.int64)
                    if 'member' in table.column_names else np.zeros(len(values), np.int64))
     except (ValueError, TypeError) as error:
-        raise SelectionError(path, found=str(error), expected=_EXPECTED) from error
+        raise SelectionError(path, found=error, expected=_EXPECTED) from error
     sums = values.sum(axis=1)
     wrong = ~(np.isfinite(sums) & (values >= 0).all(axis=1) & (np.abs(sums - 1.0) <= _SLACK))
     if wrong.any():

@@ -68,7 +68,7 @@ class Round:
         try:
             manifest = read_json(path)
         except (OSError, ValueError) as error:
-            raise SelectionError(path, found=f'{type(error).__name__}: {error}',
+            raise SelectionError(path, found=error,
                                  expected=expected) from error
         if not isinstance(manifest, dict) or manifest.get('format') != FORMAT:
             raise SelectionError(path, found='another format', expected=expected)

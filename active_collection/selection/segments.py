@@ -17,6 +17,9 @@ from active_collection.selection.change_points import change_points
 #: Columns of which a segment has the mean of its frames' values that are known.
 _MEANS = ('blur', 'exposure', 'epistemic', 'aleatoric', 'novelty')
 
+#: Longer than any recording (s), and its ns fit 64 bits.
+_LONGEST_S = 1e9
+
 Row = dict[str, Any]
 
 
@@ -69,7 +72,7 @@ def grouped(rows: Sequence[Row], vectors: NDArray[np.float32],
 
 def _starts(rows: Sequence[Row], vectors: NDArray[np.float32], grouping: Grouping) -> list[int]:
     times = np.array([row['receive_ns'] for row in rows], np.int64)
-    length = max(1, round(grouping.seconds * 1e9))
+    length = max(1, round(min(grouping.seconds, _LONGEST_S) * 1e9))
     if grouping.unit == 'trajectory':
         return [0]
     if grouping.unit == 'segment':

@@ -33,7 +33,7 @@ def read_table(path: Path, schema: pa.Schema, *, expected: str,
     try:
         table = pq.read_table(path, page_checksum_verification=True)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise SelectionError(path, found=f'{type(error).__name__}: {error}',
+        raise SelectionError(path, found=error,
                              expected=expected) from error
     defaults = defaults or {}
     missing = [name for name in schema.names

@@ -176,7 +176,7 @@ def test_an_ensemble_refuses_another_network_under_the_same_name(tmp_path):
 
 
 def test_a_missing_file_is_told_before_anything_is_decoded(tmp_path):
-    with pytest.raises(ConfigError, match=r'network\.ts: found No such file'):
+    with pytest.raises(ConfigError, match=r'network\.ts: found no such file'):
         with_fingerprints(spec_with('{kind: torchscript, file: network.ts}'), tmp_path)
 
 

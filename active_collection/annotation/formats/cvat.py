@@ -72,7 +72,7 @@ class Cvat:
         try:
             root = ElementTree.fromstring(text)  # noqa: S314 - no DOCTYPE, hence no entities
         except (ElementTree.ParseError, ValueError) as error:
-            raise AnnotationError(path, found=str(error), expected='XML') from error
+            raise AnnotationError(path, found=error, expected='XML') from error
         files, units = by_file(items), by_unit(items)
         found = []
         for image in root.iter('image'):

@@ -63,7 +63,7 @@ class Parquet:
         try:
             rows = pq.read_table(path, page_checksum_verification=True).to_pylist()
         except (OSError, ValueError, pa.ArrowException) as error:
-            raise AnnotationError(path, found=str(error).splitlines()[0], expected='Parquet'
+            raise AnnotationError(path, found=error, expected='Parquet'
                                   ) from error
         found = []
         for number, row in enumerate(rows):

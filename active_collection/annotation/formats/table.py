@@ -53,7 +53,7 @@ class Csv:
         try:
             rows = list(csv.DictReader(io.StringIO(text_of(path)), strict=True))
         except csv.Error as error:
-            raise AnnotationError(path, found=str(error), expected='CSV') from error
+            raise AnnotationError(path, found=error, expected='CSV') from error
         found = []
         for number, row in enumerate(rows, 2):
             where = f'{path}:{number}'

@@ -54,7 +54,7 @@ class Yolo:
         try:
             content = yaml.safe_load(text_of(path))
         except (yaml.YAMLError, RecursionError) as error:
-            raise AnnotationError(path, found=str(error), expected='YAML') from error
+            raise AnnotationError(path, found=error, expected='YAML') from error
         with place(f'{path}: names', 'names by number'):
             listed = content['names']
             names = dict(enumerate(listed)) if isinstance(listed, list) else dict(listed)

@@ -46,7 +46,7 @@ class Onnx:
             self._input = self._session.get_inputs()[0].name
             self._dimension = int(self._features([np.zeros((8, 8, 3), np.uint8)]).shape[1])
         except Exception as error:  # ONNX Runtime's errors have no common base
-            raise ConfigError(f'onnx option weights: {path}', found=str(error),
+            raise ConfigError(f'onnx option weights: {path}', found=error,
                               expected='an ONNX file that takes images') from error
 
     @property

@@ -42,7 +42,7 @@ class TimmModel:
                                              checkpoint_path=str(path), num_classes=0)
         except Exception as error:  # timm raises whatever loading a checkpoint raises
             raise ConfigError(f'timm option model: {options.get("model", "")!r}',
-                              found=str(error), expected='a model of timm that fits '
+                              found=error, expected='a model of timm that fits '
                               f'{path}') from error
         own = timm.data.resolve_model_data_config(network)
         defaults = {'size': str(own['input_size'][-1]),

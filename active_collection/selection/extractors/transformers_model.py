@@ -35,7 +35,7 @@ class TransformersModel:
         check_options(options, ['weights'], 'transformers')
         path = Path(options.get('weights', ''))
         if not (path / 'config.json').is_file():
-            raise ConfigError('transformers option weights', found=str(path),
+            raise ConfigError('transformers option weights', found=options.get('weights', ''),
                               expected='a directory with a config.json')
         try:
             import transformers
@@ -49,7 +49,7 @@ class TransformersModel:
                 path, local_files_only=True, use_safetensors=True).to(device()).eval()
             self._dimension = int(self._features([np.zeros((32, 32, 3), np.uint8)]).shape[1])
         except Exception as error:  # transformers raises whatever loading a model raises
-            raise ConfigError(f'transformers option weights: {path}', found=str(error),
+            raise ConfigError(f'transformers option weights: {path}', found=error,
                               expected='a saved vision model with safetensors') from error
 
     @property
