@@ -68,6 +68,7 @@ def write_moments(items: Sequence[Item], path: Path, *, window_s: float = 1.0,
     from mcap.writer import Writer
 
     missing: list[str] = []
+    window_ns = round(min(window_s, _LONGEST_S) * _NS)
     groups = [(bag, list(own)) for bag, own in groupby(
         sorted(items, key=lambda i: (i.bag, i.receive_ns)), key=lambda i: i.bag)]
     partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
@@ -78,7 +79,7 @@ def write_moments(items: Sequence[Item], path: Path, *, window_s: float = 1.0,
             copier = _Copier(Writer(file))
             for number, (bag, own) in enumerate(groups, 1):
                 try:
-                    copied += copier.copy(bag, own, annotations, round(min(window_s, _LONGEST_S) * _NS))
+                    copied += copier.copy(bag, own, annotations, window_ns)
                     moments += len(own)
                 except ActiveCollectionError as error:
                     missing.append(str(error))
