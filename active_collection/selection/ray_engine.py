@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
 import socket
 from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from itertools import islice
 from typing import Any
 
@@ -21,6 +24,9 @@ from active_collection.selection.parts import run_job
 _RETRIES = 2
 #: How long the head of a cluster may take to take a connection (s).
 _CONNECT_S = 5.0
+#: What Ray says of an exception on another machine: where, and what could not be imported.
+_NODE = re.compile(r'\bip=([^,)\s]+)')
+_IMPORT = re.compile(r'^(?:ImportError|ModuleNotFoundError): (.+)$', re.MULTILINE)
 
 
 class Ray:
@@ -36,6 +42,8 @@ class Ray:
     """
 
     def __init__(self, processes: int, address: str) -> None:
+        # Ray reports its use to its makers unless told otherwise: before it is imported.
+        os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
         try:
             self._ray: Any = importlib.import_module('ray')
         except ImportError as error:
@@ -48,13 +56,18 @@ class Ray:
         """
         Yield the report of each job, in any order.
 
-        :raises SelectionError: where the cluster cannot be reached, or the workers of a job died
-            each time that it was tried; the parts of finished jobs stand
+        :raises SelectionError: where the cluster cannot be reached, a machine of it lacks a
+            package, or the workers of a job died each time that it was tried; the parts of
+            finished jobs stand
         """
-        with self._connected():
+        waiting = iter(jobs)
+        first = next(waiting, None)
+        if first is None:
+            return  # a cluster takes seconds to start
+        with self._connected(first.threads):
             run = self._ray.remote(max_retries=_RETRIES)(run_job)
             largest = self._largest_machine()
-            waiting = iter(jobs)
+            waiting = chain([first], waiting)
 
             def submit(count: int) -> list[Any]:
                 return [run.options(num_cpus=min(job.threads, largest)).remote(_absolute(job))
@@ -69,13 +82,20 @@ class Ray:
                     yield self._result(finished)
 
     @contextmanager
-    def _connected(self) -> Iterator[None]:
-        """Join the cluster, or start one; leave it as it was."""
+    def _connected(self, threads: int) -> Iterator[None]:
+        """
+        Join the cluster, or start one; leave it as it was.
+
+        :param threads: of each job, for a cluster that is started
+        """
         if self._ray.is_initialized():
             yield
             return
-        options = ({'address': self._address} if self._address
-                   else {'num_cpus': self._processes, 'include_dashboard': False})
+        # 'local': with no address Ray would join whatever RAY_ADDRESS names. What a job takes has
+        # to be there for each, or they would run one after another.
+        options = ({'address': self._address} if self._address else {
+            'address': 'local', 'num_cpus': self._processes * threads,
+            'include_dashboard': False})
         try:
             if self._address and '://' not in self._address:
                 self._check_address()
@@ -111,12 +131,23 @@ class Ray:
         try:
             report: JobReport = self._ray.get(finished)
         except self._ray.exceptions.RayTaskError as error:
-            raise error.cause from error
+            raise _lack(error) or error.cause from error
         except self._ray.exceptions.RayError as error:
             raise SelectionError(
                 'index', found=f'a worker that died {_RETRIES + 1} times ({type(error).__name__})',
                 expected='all to live; run it again to go on where it stopped') from error
         return report
+
+
+def _lack(error: Any) -> SelectionError | None:
+    """Return what a machine of the cluster cannot import; None where a job failed otherwise."""
+    text, missing = str(error), _IMPORT.findall(f'{error}\n{error.cause}')
+    # Without this package Ray itself cannot load the job, and raises a RuntimeError that says so.
+    if not missing or not isinstance(error.cause, (ImportError, RuntimeError)):
+        return None
+    node = _NODE.search(text)
+    return SelectionError(f'node {node[1] if node else "unknown"}', found=missing[-1],
+                          expected='the same packages on every machine of the cluster')
 
 
 def _absolute(job: Job) -> Job:

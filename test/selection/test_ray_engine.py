@@ -111,6 +111,73 @@ def test_an_address_where_no_cluster_is_ends_with_one_line(address, bags):
     assert '\n' not in str(caught.value)
 
 
+def test_no_address_is_this_machine_whatever_the_environment_names(bags, monkeypatch):
+    monkeypatch.setenv('RAY_ADDRESS', '127.0.0.1:9')
+    joined = []
+    start = ray.init
+
+    def init(**options):
+        started = start(**options)
+        joined.append((started.address_info['address'], ray.cluster_resources()['CPU']))
+        return started
+
+    monkeypatch.setattr(ray, 'init', init)
+
+    assert run(bags, 'pool', engine='ray', threads=3).indexed == 3
+
+    assert len(joined) == 1
+    address, processors = joined[0]
+    assert address != '127.0.0.1:9'
+    assert processors == 2 * 3  # processes times threads: both jobs run at a time
+
+
+def test_nothing_to_do_starts_no_cluster(bags, monkeypatch):
+    monkeypatch.setattr(ray, 'init', lambda **_: pytest.fail('a cluster was started'))
+    assert list(engines.ENGINES.get('ray')(2, '').run([])) == []
+
+
+def test_ray_reports_its_use_to_nobody_unless_asked_to(monkeypatch):
+    monkeypatch.delenv('RAY_USAGE_STATS_ENABLED', raising=False)
+    engines.ENGINES.get('ray')(1, '')
+    assert os.environ['RAY_USAGE_STATS_ENABLED'] == '0'
+    monkeypatch.setenv('RAY_USAGE_STATS_ENABLED', '1')
+    engines.ENGINES.get('ray')(1, '')
+    assert os.environ['RAY_USAGE_STATS_ENABLED'] == '1'
+
+
+def lacking(cluster, job, monkeypatch, function):
+    monkeypatch.setattr('active_collection.selection.ray_engine.run_job', function)
+    with pytest.raises(SelectionError) as caught:
+        list(engines.ENGINES.get('ray')(1, cluster).run([job]))
+    return str(caught.value)
+
+
+def test_a_package_that_a_machine_lacks_is_one_line_with_the_machine(
+        cluster, tmp_path, monkeypatch):
+    job = Job((), tmp_path, 'descriptor', (), 'float32', Sampling(), 1)
+
+    def needs(_):
+        import no_such_package  # noqa: F401
+
+    line = lacking(cluster, job, monkeypatch, needs)
+    assert line == (f"node {cluster.rpartition(':')[0]}: found No module named 'no_such_package', "
+                    'expected the same packages on every machine of the cluster')
+
+
+def test_this_package_missing_on_a_machine_is_one_line_with_the_machine(
+        cluster, tmp_path, monkeypatch):
+    job = Job((), tmp_path, 'descriptor', (), 'float32', Sampling(), 1)
+    (tmp_path / 'only_here.py').write_text('def work(job):\n    return None\n')
+    with monkeypatch.context() as patched:
+        patched.syspath_prepend(tmp_path)
+        from only_here import work
+    (tmp_path / 'only_here.py').unlink()
+
+    line = lacking(cluster, job, monkeypatch, work)
+    assert line.startswith(f"node {cluster.rpartition(':')[0]}: found No module named 'only_here'")
+    assert '\n' not in line
+
+
 def test_without_ray_it_says_what_to_install(bags, monkeypatch):
     monkeypatch.setitem(sys.modules, 'ray', None)
 
