@@ -4,7 +4,8 @@
 Compare acquisition rules on paper before a fleet spends a week on one.
 
 Runs the scheduler itself against learning curves: from a YAML file (--curves), fitted to a ledger
-(--ledger), or made up. Prints a table of the success reached, with 95 % confidence over the seeds.
+(--ledger), or made up, anew for each seed. Prints a table of the success reached, with 95 %
+confidence over the seeds, and how much more that is than the first rule's, seed by seed.
 """
 from __future__ import annotations
 
@@ -13,9 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
     from active_collection.scenario import ScenarioSpace
-    from active_collection.scheduling.fleet_simulation import LearningCurves
     from active_collection.scheduling.fleet_simulation import Run
+    from active_collection.scheduling.learning_curves import LearningCurves
 
 NAME = 'simulate'
 HELP = 'compare acquisition rules against learning curves, without robots'
@@ -28,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--rules', default=RULES,
                         help='rules, comma-separated (default: %(default)s)')
     parser.add_argument('--episodes', type=int, default=400, help='episodes a run (default: 400)')
-    parser.add_argument('--robots', type=int, default=4, help='1 to 1000 (default: 4)')
+    parser.add_argument('--robots', type=int, help='1 to 1000 (default: those that the scenario '
+                        'space names, of which the first ones are taken; 4 where it names none)')
     parser.add_argument('--retrain', type=int, default=50,
                         help='episodes between two retrainings (default: 50)')
     parser.add_argument('--seeds', type=int, default=5, help='runs a rule (default: 5)')
@@ -42,96 +48,110 @@ def run(arguments: argparse.Namespace) -> int:
     """Run every rule with every seed and print what each achieved."""
     from active_collection.cli.progress import progress
     from active_collection.config import load
-    from active_collection.errors import ConfigError
     from active_collection.scenario import ScenarioSpace
     from active_collection.scheduling.acquisition import RULES as KNOWN
     from active_collection.scheduling.fleet_simulation import FleetSimulation
+    from active_collection.scheduling.fleet_simulation import fleet_of
     from active_collection.scheduling.settings import SchedulerSettings
 
-    for name, low, high in (('episodes', 1, 10**7), ('robots', 1, 1000), ('retrain', 1, 10**6),
-                            ('seeds', 1, 1000)):
-        value = getattr(arguments, name)
-        if not low <= value <= high:
-            raise ConfigError(f'--{name}', found=value, expected=f'{low} to {high}')
-    rules = arguments.rules.split(',')
+    _check(arguments)
+    rules = list(dict.fromkeys(arguments.rules.split(',')))
     for rule in rules:
         KNOWN.get(rule)
     space = load(arguments.space, ScenarioSpace)
-    runs: list[Run] = []
+    robots = fleet_of(space, arguments.robots, where='--robots')
+    curves_of = _curves(arguments, space)
+    runs: dict[str, list[Run]] = {rule: [] for rule in rules}
     with progress('simulate') as update:
-        for rule in rules:
+        for place, rule in enumerate(rules):
             for seed in range(arguments.seeds):
-                simulation = FleetSimulation(
-                    space, _curves(arguments, space, seed), robots=arguments.robots,
-                    retrain=arguments.retrain, seed=seed)
-                runs.append(simulation.run(
+                simulation = FleetSimulation(space, curves_of(seed), robots=robots,
+                                             retrain=arguments.retrain, seed=seed)
+                runs[rule].append(simulation.run(
                     SchedulerSettings(rule=rule, seed=seed), arguments.episodes))
-                update(len(runs), len(rules) * arguments.seeds, rule)
-    _print(runs, rules)
+                update(place * arguments.seeds + seed + 1, len(rules) * arguments.seeds, rule)
+    _print(runs)
     if arguments.plot:
-        _plot(arguments.plot, runs, rules)
+        from active_collection.cli.simulation_plot import page
+        from active_collection.files import write_whole
+
+        write_whole(arguments.plot, page(runs))
         print(arguments.plot)
     return 0
 
 
-def _curves(arguments: argparse.Namespace, space: ScenarioSpace, seed: int) -> LearningCurves:
+def _check(arguments: argparse.Namespace) -> None:
+    from active_collection.errors import ConfigError
+
+    for name, low, high in (('episodes', 1, 10**7), ('robots', 1, 1000), ('retrain', 1, 10**6),
+                            ('seeds', 1, 1000)):
+        value = getattr(arguments, name)
+        if value is not None and not low <= value <= high:
+            raise ConfigError(f'--{name}', found=value, expected=f'{low} to {high}')
+    if arguments.plot and not arguments.plot.absolute().parent.is_dir():
+        raise ConfigError('--plot', found=str(arguments.plot),
+                          expected='a file in a directory that is there')
+
+
+def _curves(arguments: argparse.Namespace,
+            space: ScenarioSpace) -> Callable[[int], LearningCurves]:
+    """Return what gives the curves of each seed."""
     from active_collection.config import load
     from active_collection.errors import SchedulingError
-    from active_collection.scheduling.fleet_simulation import LearningCurves
-    from active_collection.scheduling.fleet_simulation import fitted
-    from active_collection.scheduling.fleet_simulation import made_up
     from active_collection.scheduling.history import remember
+    from active_collection.scheduling.learning_curves import LearningCurves
+    from active_collection.scheduling.learning_curves import fitted
+    from active_collection.scheduling.learning_curves import made_up
     from active_collection.scheduling.ledger import LedgerReader
 
     if arguments.curves:
-        return load(arguments.curves, LearningCurves)
-    if not arguments.ledger:
-        return made_up(space, seed)
-    with LedgerReader(arguments.ledger) as reader:
-        name, books = reader.name, remember(reader)
-    if books is None:
-        raise SchedulingError(name, found='no event', expected="a fleet's ledger")
-    return fitted(books)
+        given = load(arguments.curves, LearningCurves)
+    elif arguments.ledger:
+        with LedgerReader(arguments.ledger) as reader:
+            name, books = reader.name, remember(reader)
+        if books is None:
+            raise SchedulingError(name, found='no event', expected="a fleet's ledger")
+        given = fitted(books)
+    else:
+        return lambda seed: made_up(space, seed)
+    return lambda _: given
 
 
-def _print(runs: list[Run], rules: list[str]) -> None:
+def _print(runs: Mapping[str, Sequence[Run]]) -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    from active_collection.scheduling.fleet_simulation import band
+    from active_collection.scheduling.comparison import band
+    from active_collection.scheduling.comparison import mean_gain
+    from active_collection.scheduling.comparison import mean_success
 
-    table = Table(title='mean success over the tasks, 95 % confidence over the seeds')
-    table.add_column('rule')
-    marks = band([run for run in runs if run.rule == rules[0]])
-    shown = sorted({len(marks) // 4, len(marks) // 2, len(marks) - 1})
-    for k in shown:
-        table.add_column(f'{marks[k][0]} episodes', justify='right')
-    table.add_column('mean over the run', justify='right')
-    for rule in rules:
-        mine = [run for run in runs if run.rule == rule]
-        rows = band(mine)
-        cells = [f'{rows[k][1]:.3f} ± {rows[k][3] - rows[k][1]:.3f}'
-                 for k in shown if k < len(rows)]
-        table.add_row(rule, *cells, *[''] * (len(shown) - len(cells)),
-                      f'{sum(run.area for run in mine) / len(mine):.3f}')
-    Console().print(table)
-
-
-def _plot(path: Path, runs: list[Run], rules: list[str]) -> None:
-    import plotly.graph_objects as go
-    from plotly.colors import qualitative
-
-    from active_collection.files import write_whole
-    from active_collection.scheduling.fleet_simulation import band
-
-    figure = go.Figure()
-    for rule, colour in zip(rules, qualitative.Plotly * len(rules), strict=False):
-        rows = band([run for run in runs if run.rule == rule])
-        x = [row[0] for row in rows]
-        figure.add_scatter(
-            x=x + x[::-1], y=[row[3] for row in rows] + [row[2] for row in rows[::-1]],
-            fill='toself', fillcolor=colour, opacity=0.15, line_width=0, hoverinfo='skip',
-            showlegend=False)
-        figure.add_scatter(x=x, y=[row[1] for row in rows], name=rule, line_color=colour)
-    figure.update_layout(xaxis_title='episodes', yaxis_title='mean success over the tasks')
-    write_whole(path, figure.to_html(include_plotlyjs=True))
+    first, *others = runs
+    table = Table(title='mean success over the tasks, 95 % confidence over the seeds',
+                  box=box.SIMPLE)
+    table.add_column('rule', no_wrap=True)
+    marks = band([run for mine in runs.values() for run in mine]).episodes
+    shown = sorted({len(marks) // 2, len(marks) - 1})
+    for place in shown:
+        table.add_column(f'{marks[place]} episodes', justify='right')
+    table.add_column('over the run', justify='right')
+    if others:
+        table.add_column('gain', justify='right')
+        table.caption = f'gain: over the run, over {first}, seed by seed'
+    for rule, mine in runs.items():
+        success = band(mine)
+        cells = []
+        for place in shown:
+            until = [k for k, mark in enumerate(success.episodes) if mark <= marks[place]]
+            cells.append(success.at(until[-1]))
+        gained = [mean_gain(mine, runs[first]).at(0)] if rule in others else []
+        table.add_row(rule, *cells, mean_success(mine).at(0), *gained)
+    console = Console()
+    console.print(table)
+    for rule, mine in runs.items():
+        ended = [run for run in mine if run.ended]
+        if ended:
+            console.print(
+                f'{rule}: {len(ended)} of {len(mine)} runs ended early, the first after '
+                f'{ended[0].episodes[-1]} episodes: {ended[0].ended}',
+                markup=False, highlight=False, soft_wrap=True)

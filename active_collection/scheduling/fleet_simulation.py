@@ -7,56 +7,34 @@ import heapq
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from pydantic import Field
 
-from active_collection.config import Model
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
 from active_collection.episode import Source
 from active_collection.episode import UncertaintySummary
+from active_collection.errors import ConfigError
 from active_collection.errors import SchedulingError
 from active_collection.scenario import ScenarioSpace
 from active_collection.scheduling.answers import Grant
-from active_collection.scheduling.books import Books
-from active_collection.scheduling.curves import fit
+from active_collection.scheduling.answers import Refusal
+from active_collection.scheduling.answers import Refused
 from active_collection.scheduling.events import Assigned
 from active_collection.scheduling.events import Request
+from active_collection.scheduling.learning_curves import LearningCurves
 from active_collection.scheduling.ledger import Ledger
+from active_collection.scheduling.scene import Scene
 from active_collection.scheduling.scheduler import Scheduler
 from active_collection.scheduling.settings import SchedulerSettings
 
 NS = 1_000_000_000
 START_NS = 1_700_000_000 * NS
+UNNAMED_ROBOTS = 4
 COLLECTORS = ('teleoperation', 'scripted', 'policy')
-
-
-class TaskCurve(Model):
-    """
-    How a task's policy learns: success(n) = ceiling - a (n + 1)^-b after n demonstrations.
-
-    The ensemble's epistemic uncertainty falls as uncertainty (n + 1)^-1/2.
-    """
-
-    a: float = Field(default=1.0, ge=0, le=1)
-    b: float = Field(default=0.3, ge=0, le=2)
-    ceiling: float = Field(default=1.0, ge=0, le=1)
-    demonstrator: float = Field(default=0.95, ge=0, le=1)
-    uncertainty: float = Field(default=0.2, ge=0, le=1)
-    duration_s: float = Field(default=30.0, gt=0)
-
-    def success(self, demonstrations: float) -> float:
-        """Return the policy's success after so many demonstrations, 0 to 1."""
-        return max(0.0, self.ceiling - self.a * float((demonstrations + 1) ** -self.b))
-
-
-class LearningCurves(Model):
-    """The learning curve of every task, from a YAML file."""
-
-    tasks: dict[str, TaskCurve] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,70 +42,71 @@ class Run:
     """
     What one rule achieved with one seed.
 
-    :param episodes: episodes collected at each retraining
+    :param episodes: episodes collected at each retraining, the last one at the end
     :param success: mean success over the tasks then, weighed by importance, 0 to 1
+    :param ended: why no robot got anything to do before all episodes were collected; empty where
+        all were
     """
 
     rule: str
     seed: int
     episodes: tuple[int, ...]
     success: tuple[float, ...]
-
-    @property
-    def area(self) -> float:
-        """Return the mean success over the whole run."""
-        return float(np.mean(self.success))
+    ended: str = ''
 
 
-def made_up(space: ScenarioSpace, seed: int) -> LearningCurves:
-    """Return curves drawn at random: easy tasks, slow ones, and some that never get good."""
-    random = np.random.default_rng(seed)
-    return LearningCurves(tasks={
-        name: TaskCurve(
-            a=float(random.uniform(0.7, 1.0)), b=float(random.uniform(0.1, 0.7)),
-            ceiling=float(random.choice([1.0, 1.0, 1.0, 0.3])),
-            uncertainty=float(random.uniform(0.05, 0.4)))
-        for name in space.tasks})
+def fleet_of(space: ScenarioSpace, count: int | None, *, where: str) -> list[str]:
+    """
+    Return the names of a fleet's robots.
 
-
-def fitted(books: Books) -> LearningCurves:
-    """Return the curves that a ledger's own episodes give."""
-    arrays = books.beliefs.arrays()
-    curves = fit(arrays)
-    demonstrations = arrays.demonstrations
-    level = arrays.epistemic * np.sqrt(demonstrations + 1)
-    return LearningCurves(tasks={
-        name: TaskCurve(a=float(curves.a[k]), b=float(curves.b[k]),
-                        uncertainty=float(min(level[k], 1.0)) if arrays.is_measured[k] else 0.2)
-        for k, name in enumerate(books.space.tasks)})
+    :param count: how many; None: all that the scenario space names, 4 where it names none
+    :param where: what asks for so many, for the message
+    :raises ConfigError: where the space names fewer: it says where each robot can go and what it
+        can do, which nobody said of more
+    """
+    known = list(space.robots)
+    if known and count is not None and count > len(known):
+        raise ConfigError(where, found=count, expected=f'at most {len(known)}, the robots that '
+                          f'the scenario space names ({", ".join(known)})')
+    return known[:count] if known else [f'robot_{k}' for k in range(count or UNNAMED_ROBOTS)]
 
 
 @dataclass(order=True, slots=True)
-class _Working:
-    """A robot's episode, which ends at a time (ns)."""
+class _Turn:
+    """
+    When a robot asks (ns), having finished an episode if it has an assignment.
 
-    ends_ns: int
+    :param number: of the robot
+    """
+
+    at_ns: int
     number: int
-    assigned: Assigned
+    assigned: Assigned | None = field(default=None, compare=False)
 
 
 class FleetSimulation:
     """
-    Robots that ask, collect for as long as an episode lasts, and report.
+    Robots that ask, collect for as long as an episode lasts, report, and ask again.
+
+    A robot of which the space says what it can do can do only that; where the space says it of no
+    robot, all can do everything.
 
     :param curves: how each task's policy really learns, which the scheduler does not see
+    :param robots: their names, known to the space where it names any
     :param retrain: episodes between two retrainings
     """
 
-    def __init__(self, space: ScenarioSpace, curves: LearningCurves, *, robots: int, retrain: int,
-                 seed: int) -> None:
+    def __init__(self, space: ScenarioSpace, curves: LearningCurves, *, robots: Sequence[str],
+                 retrain: int, seed: int) -> None:
         self._space = space
         self._curves = curves.tasks
-        self._robots = [f'robot_{k}' for k in range(robots)]
-        if space.robots:
-            self._robots = list(space.robots)[:robots]
+        self._robots = list(robots)
         self._retrain = retrain
         self._seed = seed
+        self._capabilities: tuple[str, ...] = ()
+        if not any(robot.capabilities for robot in space.robots.values()):
+            self._capabilities = tuple(sorted(
+                {c for t in space.tasks.values() for c in t.capabilities}))
         missing = [name for name in space.tasks if name not in curves.tasks]
         if missing:
             raise SchedulingError('learning curves', found='none for ' + ', '.join(missing),
@@ -153,41 +132,76 @@ class FleetSimulation:
         random = np.random.default_rng([self._seed, 1])
         collected = dict.fromkeys(self._space.tasks, 0)
         learnt = dict(collected)
-        working: list[_Working] = []
+        turns = [_Turn(START_NS, number) for number in range(len(self._robots))]
+        waiting: list[_Turn] = []
+        refusals: dict[object, Refusal] = {}
         marks, success = [0], [self._mean_success(learnt)]
-        for number, robot in enumerate(self._robots):
-            self._begin(scheduler, working, robot, number, start_ns=START_NS, random=random)
-        done = 0
-        while done < episodes and working:
-            current = heapq.heappop(working)
-            record = self._episode(current, learnt, done // self._retrain, random)
-            if record.is_demonstration:
-                collected[record.scenario.task] += 1
-            scheduler.finished(record, current.ends_ns)
-            done += 1
-            progress(done)
-            if done % self._retrain == 0:
-                learnt = dict(collected)
-                marks.append(done)
-                success.append(self._mean_success(learnt))
-            self._begin(scheduler, working, record.robot, current.number,
-                        start_ns=current.ends_ns, random=random)
-        return Run(settings.rule, self._seed, tuple(marks), tuple(success))
+        done, ended = 0, ''
+        while done < episodes and turns:
+            turn = heapq.heappop(turns)
+            if turn.assigned is not None:
+                record = self._episode(turn.assigned, turn.at_ns, learnt, done // self._retrain,
+                                       random)
+                collected[record.scenario.task] += record.is_demonstration
+                scheduler.finished(record, turn.at_ns)
+                done += 1
+                progress(done)
+                if done % self._retrain == 0 or done == episodes:
+                    learnt = dict(collected)
+                    marks.append(done)
+                    success.append(self._mean_success(learnt))
+                for asked in waiting:
+                    heapq.heappush(turns, self._again(asked, turn.at_ns, settings))
+                waiting.clear()
+                refusals.clear()
+            kind = self._kind(scheduler, turn)
+            answer = refusals.get(kind) or self._ask(scheduler, turn)
+            if isinstance(answer, Grant):
+                heapq.heappush(turns, self._work(answer.assigned, turn, random))
+                continue
+            ended = answer.message
+            refusals[kind] = answer
+            if answer.code is not Refused.FINISHED:
+                waiting.append(turn)
+        if done > marks[-1]:
+            marks.append(done)
+            success.append(self._mean_success(collected))
+        return Run(settings.rule, self._seed, tuple(marks), tuple(success),
+                   ended if done < episodes else '')
 
-    def _begin(self, scheduler: Scheduler, working: list[_Working], robot: str, number: int, *,
-               start_ns: int, random: np.random.Generator) -> None:
-        capabilities = tuple(sorted(
-            {c for t in self._space.tasks.values() for c in t.capabilities}))
-        answer = scheduler.request(
-            Request(robot, capabilities=capabilities, collectors=COLLECTORS), start_ns)
-        if isinstance(answer, Grant):
-            length = self._curves[answer.assigned.scenario.task].duration_s
-            ends_ns = start_ns + int(length * random.uniform(0.7, 1.3) * NS)
-            heapq.heappush(working, _Working(ends_ns, number, answer.assigned))
+    def _kind(self, scheduler: Scheduler, turn: _Turn) -> object:
+        """
+        Return what the scheduler can tell robots that did not just ask apart by.
 
-    def _episode(self, current: _Working, learnt: dict[str, int], epoch: int,
+        Until an episode ends, what was refused to one robot is refused to all of its kind.
+        """
+        name = self._robots[turn.number]
+        scene = scheduler.books.scenes.get(name, Scene())
+        entry = self._space.robots.get(name)
+        return (tuple(self._space.can_reach(name, e) for e in self._space.environments),
+                entry and (entry.capabilities, entry.environment),
+                scene.environment,
+                None if scene.facts is None else tuple(sorted(scene.facts.items())))
+
+    @staticmethod
+    def _again(asked: _Turn, now_ns: int, settings: SchedulerSettings) -> _Turn:
+        """Return when a robot that is refused pause after pause next asks after an episode."""
+        pause_ns = int(settings.retry_after_s * NS)
+        pauses = (now_ns - asked.at_ns) // pause_ns + 1
+        return _Turn(asked.at_ns + pauses * pause_ns, asked.number)
+
+    def _ask(self, scheduler: Scheduler, turn: _Turn) -> Grant | Refusal:
+        return scheduler.request(
+            Request(self._robots[turn.number], capabilities=self._capabilities,
+                    collectors=COLLECTORS), turn.at_ns)
+
+    def _work(self, assigned: Assigned, turn: _Turn, random: np.random.Generator) -> _Turn:
+        """Return when the robot has collected what it was assigned."""
+        length = self._curves[assigned.scenario.task].duration_s * random.uniform(0.7, 1.3)
+        return _Turn(turn.at_ns + int(length * NS), turn.number, assigned)
+
+    def _episode(self, assigned: Assigned, ends_ns: int, learnt: dict[str, int], epoch: int,
                  random: np.random.Generator) -> EpisodeRecord:
-        assigned = current.assigned
         curve = self._curves[assigned.scenario.task]
         n = learnt[assigned.scenario.task]
         is_policy = assigned.collector == 'policy'
@@ -195,7 +209,7 @@ class FleetSimulation:
         epistemic = curve.uncertainty * (n + 1) ** -0.5 * random.lognormal(0.0, 0.3)
         return EpisodeRecord(
             f'e-{assigned.assignment_id}', assigned.scenario, assigned.request.robot,
-            Source(assigned.collector), START_NS, current.ends_ns,
+            Source(assigned.collector), START_NS, ends_ns,
             Outcome.SUCCESS if random.random() < chance else Outcome.FAILURE, revision=1,
             assignment_id=assigned.assignment_id,
             uncertainty=UncertaintySummary(
@@ -205,17 +219,3 @@ class FleetSimulation:
         weights = np.array([task.importance for task in self._space.tasks.values()])
         values = np.array([self._curves[name].success(learnt[name]) for name in self._space.tasks])
         return float((values * weights).sum() / max(weights.sum(), 1e-12))
-
-
-def band(runs: Sequence[Run]) -> list[tuple[int, float, float, float]]:
-    """
-    Return (episodes, mean, low, high) over the seeds at each retraining.
-
-    :returns: low and high are the mean less and plus 1.96 standard errors
-    """
-    length = min(len(run.success) for run in runs)
-    values = np.array([run.success[:length] for run in runs])
-    error = values.std(axis=0, ddof=1) / np.sqrt(len(runs)) if len(runs) > 1 else np.zeros(length)
-    mean = values.mean(axis=0)
-    return [(runs[0].episodes[k], float(mean[k]), float(mean[k] - 1.96 * error[k]),
-             float(mean[k] + 1.96 * error[k])) for k in range(length)]
