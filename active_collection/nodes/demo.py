@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import rclpy
 import yaml
@@ -19,6 +20,7 @@ from ament_index_python.packages import get_package_prefix
 from ament_index_python.packages import get_package_share_directory
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
 from rich.console import Console
 from rich.progress import BarColumn
 from rich.progress import MofNCompleteColumn
@@ -47,6 +49,8 @@ STALL_S = 120.0
 MAXIMUM_STEPS = 200
 FREE_BYTES = 3 * 1024**3
 
+#: Python drops an exception that a signal raises while an object is being destroyed.
+_interrupted = threading.Event()
 console = Console(stderr=True, highlight=False)
 
 
@@ -110,7 +114,7 @@ class Demo:
                 for name in ROBOT_NODES:
                     processes.start(
                         f'{robot}-{name}', self._node(name, robot, overrides[name]))
-            rclpy.init(args=[])
+            rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
             client = FleetClient(options.robot_names)
             executor = SingleThreadedExecutor()
             executor.add_node(client)
@@ -147,6 +151,8 @@ class Demo:
 
             def show(state: SchedulerState) -> None:
                 processes.check()
+                if _interrupted.is_set():
+                    raise KeyboardInterrupt
                 start[:] = start or [state.episodes]
                 progress.update(bar, completed=min(episodes, state.episodes - start[0]))
 
@@ -233,9 +239,15 @@ def _new_directory(wanted: Path) -> Path:
     return wanted / f'{number:03d}'
 
 
+def _interrupt(*_: object) -> NoReturn:
+    _interrupted.set()
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """Run the demo; 2 after one line where it cannot, 130 after Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     # The robots of two demos, or of a real fleet, must not meet.
     os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'

@@ -74,7 +74,8 @@ def test_interrupted_it_keeps_what_was_recorded_and_leaves_no_process(tmp_path, 
     demo.send_signal(number)
 
     assert demo.wait(timeout=40) == 130
-    assert 'Traceback' not in (tmp_path / 'demo.log').read_text()
+    for log in (tmp_path / 'demo.log', *(tmp_path / 'data').glob('*/logs/*.log')):
+        assert 'Traceback' not in log.read_text(), log
     assert not [child for child in children if child.is_running()]
     assert all(read_record(bag) for bag in find_episodes(tmp_path / 'data' / '001'))
     assert not list((tmp_path / 'data').rglob('*.recording'))

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
+from ament_index_python.packages import get_package_prefix
 
 PROGRAM = textwrap.dedent("""
     import sys
@@ -133,3 +135,20 @@ def test_a_missing_parameter_file_is_named(probe, tmp_path):
     assert result.returncode == 2
     assert '/no/such.yaml' in result.stderr
     assert 'Traceback' not in result.stderr
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('library', ['rclpy', 'torch'])  # imported early, and late
+def test_a_node_that_is_interrupted_while_it_is_imported_ends_without_a_word(number, library):
+    prefix = Path(get_package_prefix('active_collection'))
+    node = subprocess.Popen([sys.executable, str(prefix / 'lib/active_collection/uncertainty')],
+                            stderr=subprocess.PIPE, text=True)
+    maps, deadline = Path(f'/proc/{node.pid}/maps'), time.monotonic() + 60
+    while f'/{library}/' not in maps.read_text():
+        assert time.monotonic() < deadline, f'{library} is not imported'
+    node.send_signal(number)
+
+    _, said = node.communicate(timeout=20)
+
+    assert said == ''
+    assert node.returncode in {-number, 0}
