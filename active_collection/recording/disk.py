@@ -7,6 +7,9 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+from active_collection.recording.refusals import Reason
+from active_collection.recording.refusals import RefusedError
+
 
 class Disk(Protocol):
     """What the recorder asks of a disk."""
@@ -40,8 +43,6 @@ class DiskGuard:
         self._disk = disk
         self._path = path
         self._reserve = reserve
-        self._last_bytes = 0
-        self._last_s = 0.0
 
     def free(self) -> int | None:
         """Return the free space (bytes); None where the disk does not tell."""
@@ -52,28 +53,31 @@ class DiskGuard:
                 continue
         return None
 
-    def learn(self, size: int, duration_s: float) -> None:
-        """Take the last episode's size (bytes) and duration (s) as the measure of the next."""
-        self._last_bytes, self._last_s = size, duration_s
-
-    def estimate(self, time_limit_s: float) -> int:
-        """
-        Return the bytes that the next episode will take at the rate of the last.
-
-        :param time_limit_s: its longest duration (s); 0: it will be as long as the last
-        """
-        if self._last_s <= 0:
-            return 0
-        return int(self._last_bytes / self._last_s * (time_limit_s or self._last_s))
-
-    def problem(self, needed: int = 0) -> str:
-        """Return why there is no room for so many bytes; an empty text where there is."""
+    def problem(self) -> str:
+        """Return why nothing may be written; an empty text where something may."""
         free = self.free()
-        if free is None or free >= self._reserve + needed:
+        if free is None or free >= self._reserve:
             return ''
-        wanted = f'{readable(needed)} for an episode and ' if needed else ''
-        return (f'{readable(free)} free where {wanted}{readable(self._reserve)} in reserve '
-                'are needed')
+        return f'{readable(free)} free where {readable(self._reserve)} in reserve are needed'
+
+    def check_room(self, rate: float, duration_s: float) -> None:
+        """
+        Refuse an episode for which there may not be room.
+
+        :param rate: at which it will be written (bytes/s); 0: not known, the reserve is enough
+        :param duration_s: longest that it may last (s)
+        :raises RefusedError: where less is free than it may take and the reserve
+        """
+        free, needed = self.free(), int(rate * duration_s)
+        if free is None or free >= self._reserve + needed:
+            return
+        parts = [f'{readable(self._reserve)} in reserve']
+        if needed:
+            parts.append(f'{readable(needed)} for up to {duration_s:g} s at the '
+                         f'{readable(rate)}/s of the last episodes')
+        raise RefusedError(
+            Reason.NO_SPACE, str(self._path), found=f'{readable(free)} free',
+            expected=f'at least {readable(self._reserve + needed)}: {" and ".join(parts)}')
 
 
 def readable(size: float) -> str:

@@ -31,6 +31,7 @@ from active_collection.recording.refusals import RefusedError
 from active_collection.recording.settings import RecorderSettings
 from active_collection.recording.store import EpisodeStore
 from active_collection.recording.store import size_of
+from active_collection.recording.write_rate import WriteRate
 
 #: Longest wait for the writer at FinishEpisode (s): a full queue on a slow disk.
 FINISH_TIMEOUT_S = 60.0
@@ -58,8 +59,9 @@ class EpisodeRecorder:
         self.intake = self._make_intake()
         self._disk = DiskGuard(self._environment.disk, self.store.root,
                                reserve=settings.disk_reserve_bytes)
+        self._rate = WriteRate(self.store, robot=robot)
         self._new = NewEpisodes(settings, robot=robot, store=self.store, disk=self._disk,
-                                environment=self._environment)
+                                rate=self._rate, environment=self._environment)
         self._commands = threading.RLock()
         self._closing: OpenEpisode | None = None
         self._failed: dict[str, EpisodeEvent] = {}
@@ -240,8 +242,8 @@ class EpisodeRecorder:
             if not episode.writer.is_writing:
                 episode.directory.release()
             self._closing = None
-        elapsed = self._environment.monotonic() - episode.started
-        self._disk.learn(event.size, elapsed)
+        if event.size:  # else its directory is gone, and with it what would tell the rate
+            self._rate.add(event.size, self._environment.monotonic() - episode.started)
         self._publish(event)
         return event.record
 

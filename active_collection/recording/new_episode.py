@@ -27,6 +27,7 @@ from active_collection.recording.refusals import RefusedError
 from active_collection.recording.settings import RecorderSettings
 from active_collection.recording.store import EpisodeStore
 from active_collection.recording.store import OpenDirectory
+from active_collection.recording.write_rate import WriteRate
 
 
 class NewEpisodes:
@@ -34,14 +35,16 @@ class NewEpisodes:
     Makes the episodes of one recorder.
 
     :param robot: its name, for the records
+    :param rate: at which episodes have filled the disk
     """
 
     def __init__(self, settings: RecorderSettings, *, robot: str, store: EpisodeStore,
-                 disk: DiskGuard, environment: Environment) -> None:
+                 disk: DiskGuard, rate: WriteRate, environment: Environment) -> None:
         self._settings = settings
         self._robot = robot
         self._store = store
         self._disk = disk
+        self._rate = rate
         self._environment = environment
 
     def open(self, request: StartRequest) -> OpenEpisode:
@@ -71,10 +74,11 @@ class NewEpisodes:
                 Reason.MISSING_TOPICS, where,
                 found=f'no publisher of {", ".join(request.missing_topics)}',
                 expected='every required topic')
-        problem = self._disk.problem(self._disk.estimate(request.time_limit_s))
-        if problem:
-            raise RefusedError(Reason.NO_SPACE, str(self._store.root), found=problem,
-                               expected='more space')
+        self._disk.check_room(self._rate.mean(), self._limit_s(request))
+
+    def _limit_s(self, request: StartRequest) -> float:
+        longest = self._settings.maximum_duration_s
+        return min(request.time_limit_s or longest, longest)
 
     def _record(self, request: StartRequest) -> EpisodeRecord:
         now = self._environment.ros_ns()
@@ -113,10 +117,9 @@ class NewEpisodes:
         queue = MessageQueue(
             max_bytes=settings.queue_bytes, max_messages=settings.queue_messages)
         monotonic = self._environment.monotonic
-        limit = request.time_limit_s or settings.maximum_duration_s
         return OpenEpisode(
             record, directory=directory, writer=EpisodeWriter(bag, queue, monotonic=monotonic),
-            started=monotonic(), limit_s=min(limit, settings.maximum_duration_s))
+            started=monotonic(), limit_s=self._limit_s(request))
 
 
 def _unavailable(path: Path, error: OSError) -> RefusedError:

@@ -287,19 +287,6 @@ def test_low_disk_refuses_and_closes(make_bench):
     assert len(messages_of(bench.last_path)) == 10
 
 
-def test_space_for_the_next_episode_is_estimated_from_the_last(make_bench):
-    bench = make_bench(disk_reserve_bytes=0)
-    bench.add_topic('/a')
-    bench.start(episode_id='e1')
-    bench.send('/a', bytes(100_000), count=1000)
-    bench.recorder.finish('e1', outcome=Outcome.SUCCESS)
-    bench.disk.bytes = 150_000_000
-    with pytest.raises(RefusedError) as refusal:
-        bench.start(episode_id='e2', time_limit_s=2.0)
-    assert refusal.value.reason is Reason.NO_SPACE
-    bench.start(episode_id='e2', time_limit_s=1.0)
-
-
 def test_directory_removed_while_recording_ends_the_episode_and_not_the_recorder(bench):
     bench.add_topic('/a')
     bench.start(episode_id='e1')
