@@ -7,6 +7,7 @@ import threading
 
 from rclpy.node import Node
 
+from active_collection.msg import Episode
 from active_collection.msg import HighUncertainty
 from active_collection.msg import RecorderStatus
 from active_collection.msg import RobotStatus
@@ -46,7 +47,9 @@ class AgentNode(Node):
         self._robot = AgentRobot(
             self, settings, name=self._name, stop=self._stop, publish=self._publish)
         self.create_subscription(RecorderStatus, f'{settings.recorder}/status',
-                                 self._robot.recorder.on_status, qos.LATCHED)
+                                 self._robot.recorder.watch.on_status, qos.LATCHED)
+        self.create_subscription(Episode, 'episodes', self._robot.recorder.watch.on_episode,
+                                 qos.EPISODES)
         self.create_subscription(SchedulerState, f'{settings.scheduler}/state',
                                  self._on_scheduler, qos.LATCHED)
         if settings.on_high_uncertainty != 'ignore':

@@ -3,9 +3,7 @@
 """A robot as its collection loop sees it, over ROS: its peers, its actions, its operator."""
 from __future__ import annotations
 
-import secrets
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,7 +15,6 @@ from active_collection.action import CollectEpisode
 from active_collection.action import SetUpScenario
 from active_collection.episode import HELP_GIVEN
 from active_collection.episode import JUDGED_BY
-from active_collection.episode import POLICY_TASK
 from active_collection.episode import Outcome
 from active_collection.errors import ActiveCollectionError
 from active_collection.msg import Scenario as ScenarioMsg
@@ -25,14 +22,13 @@ from active_collection.names import is_safe_name
 from active_collection.nodes import conversions
 from active_collection.nodes import qos
 from active_collection.nodes.agent_messages import attempt_from_end
-from active_collection.nodes.agent_messages import tags_to_msg
 from active_collection.nodes.agent_messages import work_from_msg
+from active_collection.nodes.agent_recorder import AgentRecorder
 from active_collection.nodes.calls import LOOK_S
 from active_collection.nodes.calls import Calls
 from active_collection.nodes.operator_desk import JUDGEMENTS
 from active_collection.nodes.operator_desk import WORDS
 from active_collection.nodes.operator_desk import OperatorDesk
-from active_collection.nodes.recorder_watch import RecorderWatch
 from active_collection.scheduling.agent_settings import AgentSettings
 from active_collection.scheduling.collection_robot import Activity
 from active_collection.scheduling.collection_robot import Attempt
@@ -43,10 +39,8 @@ from active_collection.scheduling.collection_robot import SetUp
 from active_collection.scheduling.collection_robot import UnavailableError
 from active_collection.scheduling.collection_robot import Work
 from active_collection.scheduling.lease_watch import LeaseWatch
-from active_collection.srv import FinishEpisode
 from active_collection.srv import ReleaseAssignment
 from active_collection.srv import RequestAssignment
-from active_collection.srv import StartEpisode
 
 NEVER_S = 1e9
 OUTCOMES = {'success': Outcome.SUCCESS, 'failure': Outcome.FAILURE, 'discard': Outcome.DISCARDED}
@@ -69,7 +63,6 @@ class AgentRobot:
     def __init__(self, node: Node, settings: AgentSettings, *, name: str, stop: threading.Event,
                  publish: Callable[[Activity, str], None]) -> None:
         self.lease = LeaseWatch()
-        self.recorder = RecorderWatch(silence_s=settings.recorder_silence_s)
         self.activity = Activity(Phase.IDLE)
         self.environment = settings.environment
         self._node = node
@@ -78,14 +71,14 @@ class AgentRobot:
         self._stop = stop
         self._publish = publish
         self._calls = Calls(stop, node)
+        self.recorder = AgentRecorder(
+            node, settings, calls=self._calls, name=name, stop=stop)
         self._desk = OperatorDesk(node, look_s=LOOK_S)
         self._telling = threading.Lock()
         self._unsure = ''
         scheduler = settings.scheduler
         self._request = node.create_client(RequestAssignment, f'{scheduler}/request_assignment')
         self._release = node.create_client(ReleaseAssignment, f'{scheduler}/release_assignment')
-        self._start = node.create_client(StartEpisode, f'{settings.recorder}/start_episode')
-        self._finish = node.create_client(FinishEpisode, f'{settings.recorder}/finish_episode')
         self._set_up = ActionClient(node, SetUpScenario, settings.set_up_action)
         self._act = {name: ActionClient(node, CollectEpisode, name)
                      for name in {settings.collect_action, self._action_of('policy')}}
@@ -106,11 +99,15 @@ class AgentRobot:
 
     def await_peers(self) -> None:
         """Wait for the recorder and the robot's own actions to be discovered."""
-        services = {client.srv_name: client.service_is_ready
-                    for client in (self._start, self._finish)}
-        actions = {name: client.server_is_ready for name, client in
-                   {self._settings.set_up_action: self._set_up, **self._act}.items()}
-        self._calls.await_servers({**services, **actions}, timeout_s=self._settings.answer_s)
+        self.recorder.await_there()
+        self._calls.await_servers(
+            {name: client.server_is_ready for name, client in
+             {self._settings.set_up_action: self._set_up, **self._act}.items()},
+            timeout_s=self._settings.answer_s)
+
+    def free_recorder(self) -> str:
+        """Close an episode of this robot that nobody acts out any more."""
+        return self.recorder.free()
 
     def request(self) -> Work | NoWork:
         """Ask the scheduler for work."""
@@ -158,24 +155,12 @@ class AgentRobot:
         return SetUp(word == 'ready', f'nobody said ready within {self._settings.ready_s:g} s')
 
     def new_episode_id(self) -> str:
-        """Return an id made of the time, the robot and chance."""
-        moment = time.strftime('%Y%m%dT%H%M%S', time.gmtime())
-        return f'{moment}-{self._name[:40]}-{secrets.token_hex(3)}'
+        """Return an id that no episode has."""
+        return self.recorder.new_episode_id()
 
     def start_recording(self, work: Work, episode_id: str) -> None:
-        """Start an episode under an id of our own, so that asking twice starts one."""
-        tags = {POLICY_TASK: work.policy_task} if work.policy_task else {}
-        answer = self._calls.service(self._start, StartEpisode.Request(
-            episode_id=episode_id, scenario=conversions.scenario_to_msg(work.scenario),
-            assignment_id=work.assignment_id, source=work.collector,
-            operator_name=self._settings.operator_name, tags=tags_to_msg(tags),
-            allow_missing_topics=self._settings.allow_missing_topics,
-            time_limit=conversions.duration_to_msg(self._recording_limit_s(work))),
-            timeout_s=2 * self._settings.answer_s, heeds_stop=False)
-        if answer.code != answer.ACCEPTED:
-            missing = f': {", ".join(answer.missing_topics)}' if answer.missing_topics else ''
-            raise UnavailableError(f'the recorder refuses: {answer.message}{missing}')
-        self.recorder.started()
+        """Have the recorder start an episode."""
+        self.recorder.start(work, episode_id, limit_s=self._recording_limit_s(work))
 
     def collect(self, work: Work, episode_id: str) -> Attempt:
         """Have an action server act out the episode while the recorder records."""
@@ -234,18 +219,8 @@ class AgentRobot:
         return attempt_from_end(name, end)
 
     def finish_recording(self, episode_id: str, attempt: Attempt) -> None:
-        """Close the episode with its outcome, or judge it where it is closed."""
-        answer = self._calls.service(self._finish, FinishEpisode.Request(
-            episode_id=episode_id, outcome=conversions.OUTCOME_TO_MSG[attempt.outcome],
-            stop_reason=attempt.stop_reason, notes=attempt.message,
-            tags=tags_to_msg(attempt.tags)),
-            timeout_s=self._patience_s(), heeds_stop=False)
-        if answer.code == answer.UNKNOWN_EPISODE:
-            raise UnavailableError(f'the recorder does not know {episode_id}')
-        if answer.code == answer.INVALID:
-            raise UnavailableError(f'the recorder refuses: {answer.message}')
-        if answer.code != answer.ACCEPTED:
-            self._node.get_logger().error(f'{episode_id}: {answer.message}')
+        """Have the recorder close the episode with its outcome, or judge it where it is closed."""
+        self.recorder.finish(episode_id, attempt)
 
     def judge(self, work: Work, attempt: Attempt) -> Attempt | None:
         """Wait for the operator's word where a person acted; nobody else is there to judge."""
@@ -286,10 +261,6 @@ class AgentRobot:
         return Attempt(OUTCOMES[word], 'judged by the operator', 'operator',
                        {JUDGED_BY: self._settings.operator_name or 'operator'})
 
-    def _patience_s(self) -> float:
-        """Return how long an answer may take (s): little when the process is to end."""
-        return 2.5 if self._stop.is_set() else 2 * self._settings.answer_s
-
     def _limit_s(self, work: Work) -> float:
         """Return the longest that an attempt may take in all (s); 0 for no limit."""
         return work.time_limit_s + self._settings.grace_s if work.time_limit_s else 0.0
@@ -312,4 +283,4 @@ class AgentRobot:
         self._calls.check_stop()
         self.lease.check()
         if episode_id:
-            self.recorder.check(episode_id)
+            self.recorder.watch.check(episode_id)

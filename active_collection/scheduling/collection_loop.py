@@ -76,6 +76,12 @@ class CollectionLoop:
             self._robot.tell(Activity(Phase.FAULT, str(error)))
             self._robot.wait(self._retry_s)
             return None
+        try:
+            self._reported = self._robot.free_recorder() or self._reported
+        except UnavailableError as error:
+            self._robot.tell(Activity(Phase.IDLE, str(error)))
+            self._robot.wait(self._retry_s)
+            return None
         self._robot.tell(Activity(Phase.REQUESTING))
         try:
             answer = self._robot.request()

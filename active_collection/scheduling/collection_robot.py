@@ -142,6 +142,18 @@ class Robot(Protocol):
         """
         ...
 
+    def free_recorder(self) -> str:
+        """
+        Close as aborted an episode of this robot that nobody acts out any more.
+
+        Its agent was killed, or the recorder did not answer when it was to be closed. Called
+        between episodes.
+
+        :returns: the assignment of the episode that was closed; empty where none was open
+        :raises UnavailableError: where the recorder records for somebody else
+        """
+        ...
+
     def request(self) -> Work | NoWork:
         """Ask the scheduler for work; UnavailableError where it does not answer."""
         ...

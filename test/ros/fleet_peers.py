@@ -220,12 +220,30 @@ class Peers(Rig):
         """Return the messages of the heartbeats with a state."""
         return [status.message for status in self.statuses if status.state == state]
 
+    def begin(self, episode_id, assignment_id=''):
+        """Record an episode that somebody other than the agent has started."""
+        self.open = EpisodeRecord(
+            episode_id, conversions.scenario_from_msg(Scenario(task='push', environment='cell')),
+            self.robot, Source.TELEOPERATION, self.get_clock().now().nanoseconds,
+            assignment_id=assignment_id)
+        self.episodes.publish(conversions.episode_to_msg(self.open, state=Episode.RECORDING))
+
+    def end(self):
+        """Close it."""
+        self.open = None
+
     def _on_start(self, request, response):
+        if self.open is not None and self.open.episode_id != request.episode_id:
+            response.code = response.BUSY
+            response.message = f'found {self.open.episode_id} open'
+            response.episode_id = self.open.episode_id
+            return response
         now = self.get_clock().now().nanoseconds
         self.open = EpisodeRecord(
             request.episode_id, conversions.scenario_from_msg(request.scenario), self.robot,
             Source(request.source), now, assignment_id=request.assignment_id,
             tags={tag.key: tag.value for tag in request.tags})
+        self.episodes.publish(conversions.episode_to_msg(self.open, state=Episode.RECORDING))
         response.episode_id = request.episode_id
         return response
 

@@ -97,6 +97,42 @@ def test_a_scheduler_that_starts_again_finds_the_robot_still_at_work(setting):
     assert setting.state.revoked == 0
 
 
+def test_an_agent_that_was_killed_closes_what_it_left_open_and_goes_on(setting):
+    episode_id = held(setting)
+    agent = setting.processes[-1]
+    assert setting.peers.open.episode_id == episode_id
+    agent.stop(signal.SIGKILL)
+    setting.peers.act.set()
+
+    setting.start_agent()
+
+    until(lambda: setting.state.episodes >= 1)
+    stale = setting.peers.closed[episode_id]
+    assert (stale.outcome, stale.notes) == (Outcome.ABORTED, 'its agent died while it recorded')
+    assert not setting.peers.said(RobotStatus.FAULT)
+    ids = [record.assignment_id for record in setting.records()]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(('episode_id', 'assignment_id'), [
+    ('20260102T030405-arm1-0a1b2c', ''),  # a free episode: the recorder names those so
+    ('ada-shows-how', '20260102T030405-1'),
+    ('20260102T030405-arm2-0a1b2c', '20260102T030405-1'),
+])
+def test_an_operators_episode_is_left_alone_and_waited_for(setting, episode_id, assignment_id):
+    setting.peers.begin(episode_id, assignment_id)
+    setting.start_scheduler()
+    setting.start_agent()
+
+    until(lambda: any(episode_id in said for said in setting.peers.said(RobotStatus.IDLE)))
+    assert setting.peers.open.episode_id == episode_id
+    assert not setting.peers.set_ups and not setting.state.assignments
+    setting.peers.end()
+
+    until(lambda: setting.state.episodes >= 1)
+    assert episode_id not in setting.peers.closed
+
+
 @pytest.mark.parametrize('number', [
     signal.SIGTERM,
     pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])  # until DDS misses it

@@ -50,6 +50,8 @@ class ScriptedRobot:
     waited: float = 0.0
     reports_arrive: bool = True
     is_complete: bool = True
+    stale: str = ''
+    foreign: int = 0
 
     def _next(self, call):
         self.calls.append(call)
@@ -75,6 +77,15 @@ class ScriptedRobot:
         if not self.is_complete:
             self.is_complete = True
             raise UnavailableError('set_up_scenario is not there')
+
+    def free_recorder(self):
+        if self.foreign > 0:
+            self.foreign -= 1
+            raise UnavailableError('the recorder records the operator')
+        stale, self.stale = self.stale, ''
+        if stale and self.reports_arrive:
+            self.leases.pop(stale, None)
+        return stale
 
     def request(self):
         self.turns -= 1
@@ -170,6 +181,29 @@ def test_no_lease_is_taken_before_the_robot_is_complete():
     assert (robot.told[0].phase, robot.told[0].message) == (
         Phase.FAULT, 'set_up_scenario is not there')
     assert robot.waited == 2.0
+
+
+def test_an_episode_that_a_killed_agent_left_open_is_closed_before_work_is_asked_for():
+    robot = run('stop', stale='a0', leases={'a0': 'out'})
+
+    assert robot.leases == {}
+    assert robot.calls == ['request']
+
+
+def test_the_assignment_of_an_episode_left_open_is_not_worked_off_twice():
+    """The scheduler has not heard of its end yet and offers it again."""
+    robot = run('ok', 'ok', 'stop', stale='a0', leases={'a0': 'out'}, reports_arrive=False)
+
+    assert robot.calls == ['request', 'wait', 'request']
+    assert robot.told[-2].phase is Phase.REQUESTING
+
+
+def test_no_work_is_asked_for_while_the_recorder_records_for_somebody_else():
+    robot = run('ok', 'ok', 'stop', foreign=2)
+
+    assert robot.calls == ['wait', 'wait', 'request']
+    assert (robot.told[0].phase, robot.told[0].message) == (
+        Phase.IDLE, 'the recorder records the operator')
 
 
 def test_a_refusal_is_waited_out_as_long_as_it_says():
