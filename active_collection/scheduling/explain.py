@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import fields
+from datetime import datetime
+from datetime import timezone
 
 from active_collection.errors import SchedulingError
 from active_collection.scheduling.allocation import Allocator
+from active_collection.scheduling.books import Books
 from active_collection.scheduling.decision import Decision
 from active_collection.scheduling.decision import DecisionMaker
 from active_collection.scheduling.decision import NothingEligible
@@ -19,7 +23,12 @@ from active_collection.scheduling.events import Entry
 from active_collection.scheduling.events import Finished
 from active_collection.scheduling.events import Request
 from active_collection.scheduling.history import remember
+from active_collection.scheduling.leases import NS
 from active_collection.scheduling.ledger import LedgerReader
+from active_collection.scheduling.operators import describe
+from active_collection.scheduling.operators import describe_robot
+from active_collection.scheduling.orders import Steered
+from active_collection.scheduling.steering import covers
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,7 @@ class Explanation:
     :param issued: the event of the assignment
     :param outcome: one line: how it ended, or that it is out
     :param together: robots that were answered at once, this one included
+    :param in_force: the operators' orders and pauses that stood then, each in one line
     :param differences: fields in which the replayed decision differs; empty where it is the same
     """
 
@@ -37,6 +47,7 @@ class Explanation:
     assigned: Assigned
     outcome: str
     differences: tuple[str, ...]
+    in_force: tuple[str, ...] = ()
     together: int = 1
 
     def lines(self) -> Iterator[str]:
@@ -62,6 +73,8 @@ class Explanation:
         for runner_up in assigned.runners_up:
             yield (f'  runner-up {runner_up.task} @ {runner_up.environment}, '
                    f'score {runner_up.score:.6g}')
+        for order in self.in_force or ('no order of an operator',):
+            yield f'  in force: {order}'
         yield f'  {self.outcome}'
         yield ('  replayed from the ledger: the same decision' if not self.differences else
                f'  replayed from the ledger: differs in {", ".join(self.differences)}')
@@ -76,37 +89,55 @@ def explain(reader: LedgerReader, assignment_id: str) -> Explanation:
     entries = reader.of_subject(assignment_id)
     for entry in entries:
         if isinstance(entry.event, Assigned):
-            return Explanation(entry, entry.event, _outcome(reader, entry.event, entries),
-                               _differences(entry.event, replay(reader, entry)),
-                               together=len(_asked_together(reader, entry)))
+            number = entry.event.batch or entry.sequence
+            books = remember(reader, until=number - 1)
+            if books is None:
+                raise SchedulingError(f'{reader.name}: event {entry.sequence}',
+                                      found='an assignment', expected='a start before it')
+            together = _asked_together(reader, entry.event)
+            return Explanation(
+                entry, entry.event, _outcome(reader, entry.event, entries),
+                in_force=_in_force(books, entry.event, now_ns=entry.time_ns),
+                differences=_differences(entry.event, _decided_again(
+                    books, together, entry.event, now_ns=entry.time_ns, number=number)),
+                together=len(together))
     raise SchedulingError(f'{reader.name}: assignment', found=assignment_id,
                           expected='an assignment of this ledger')
 
 
-def replay(reader: LedgerReader, issued: Entry) -> Decision | NothingEligible:
+def _decided_again(books: Books, together: Sequence[Request], assigned: Assigned, *, now_ns: int,
+                   number: int) -> Decision | NothingEligible:
     """
-    Make a decision again from the ledger alone.
+    Make the decision of an assignment again.
 
-    :param issued: the event of its assignment
+    :param books: as they were before it
+    :param together: the questions that were answered at once
     """
-    assigned = issued.event
-    number, requests = issued.sequence, _asked_together(reader, issued)
-    if isinstance(assigned, Assigned) and assigned.batch:
-        number = assigned.batch
-    books = remember(reader, until=number - 1)
-    if books is None or not isinstance(assigned, Assigned):
-        raise SchedulingError(f'{reader.name}: event {issued.sequence}', found=issued.event.kind,
-                              expected='an assignment after a start')
     allocator = Allocator(books.space, books.settings, DecisionMaker(books.space, books.settings))
-    answers = allocator.allocate(books, requests, now_ns=issued.time_ns, number=number)
-    return answers[requests.index(assigned.request)]
+    answers = allocator.allocate(books, together, now_ns=now_ns, number=number)
+    return answers[together.index(assigned.request)]
 
 
-def _asked_together(reader: LedgerReader, issued: Entry) -> tuple[Request, ...]:
+def _in_force(books: Books, assigned: Assigned, *, now_ns: int) -> tuple[str, ...]:
+    """Return what operators had asked for, what is about the assignment's own place first."""
+    scenario = assigned.scenario
+    orders = sorted(books.steering.standing(now_ns), key=lambda order: not covers(
+        order, scenario.task, scenario.environment))
+    return (*(_describe(order, covers(order, scenario.task, scenario.environment))
+              for order in orders),
+            *map(describe_robot, books.steering.robots.values()))
+
+
+def _describe(order: Steered, is_here: bool) -> str:
+    until = ''
+    if order.until_ns:
+        moment = datetime.fromtimestamp(order.until_ns / NS, tz=timezone.utc)
+        until = f' until {moment:%Y-%m-%d %H:%M:%S} UTC'
+    return f'{describe(order)}{until}' + ('' if is_here else ', which is about others')
+
+
+def _asked_together(reader: LedgerReader, assigned: Assigned) -> tuple[Request, ...]:
     """Return the questions that were answered together with that of an assignment."""
-    assigned = issued.event
-    if not isinstance(assigned, Assigned):
-        return ()
     if not assigned.batch:
         return (assigned.request,)
     for entry in reader.entries(after=assigned.batch - 1, until=assigned.batch):

@@ -6,6 +6,7 @@ import sqlite3
 
 import pyarrow.parquet as pq
 import pytest
+from fleets import S
 from hypothesis import given
 from hypothesis import settings
 from test_ledger import STEPS
@@ -17,6 +18,7 @@ from active_collection.episode import Outcome
 from active_collection.scenario import ScenarioSpace
 from active_collection.scheduling.acquisition import RULES
 from active_collection.scheduling.explain import explain
+from active_collection.scheduling.orders import RobotSteered
 from active_collection.scheduling.orders import Steered
 from active_collection.scheduling.settings import SchedulerSettings
 from active_collection.scheduling.verify import problems
@@ -63,6 +65,39 @@ def test_an_explanation_says_what_counted(fleet, capsys):
     said = capsys.readouterr().out
     for word in ('rule hybrid', 'epistemic', 'runner-up', 'success', 'the same decision'):
         assert word in said
+
+
+def test_an_explanation_lists_what_operators_had_asked_for(fleet, capsys):
+    one = fleet()
+    minute = one.now + 60 * S
+    for order in (Steered('boost', 'pick', 'lab', 2.0, 0, 'bob', 'demo'),
+                  Steered('ban', 'pour', '', 1.0, 0, 'ann', 'no water'),
+                  Steered('pin', 'push', '', 1.0, minute, 'ann', 'visit'),
+                  Steered('cap', 'push', '', 1.0, one.now + S, 'ann', 'lapses', limit=0)):
+        one.scheduler.steer(order, one.now)
+    one.scheduler.steer(Steered('ban', 'pick', 'kitchen', 1.0, 0, 'ann', 'taken back'), one.now)
+    one.scheduler.steer(Steered('clear', 'pick', 'kitchen', 1.0, 0, 'ann', 'over'), one.now)
+    one.scheduler.steer_robot(RobotSteered('pause', 'arm2', 0, 'bob', 'new gripper'), one.now)
+    one.wait(2)
+    assigned = one.grant()
+    one.scheduler.steer(Steered('ban', 'push', '', 1.0, 0, 'ann', 'came later'), one.now)
+
+    assert main(['ledger', 'explain', str(one.path), assigned.assignment_id]) == 0
+
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert [line.removeprefix('in force: ') for line in lines if 'in force' in line] == [
+        'pin push in every environment (ann: visit) until 2023-11-14 22:14:20 UTC',
+        'boost pick in lab by 2 (bob: demo), which is about others',
+        'ban pour in every environment (ann: no water), which is about others',
+        'arm2 is paused (bob: new gripper)']
+
+
+def test_an_explanation_says_that_nobody_had_asked_for_anything(fleet):
+    one = fleet()
+
+    lines = list(explain(one.ledger, one.grant().assignment_id).lines())
+
+    assert '  in force: no order of an operator' in lines
 
 
 def test_an_unknown_assignment_is_refused(fleet, capsys):
