@@ -107,6 +107,13 @@ class SchedulerSettings(Model):
                                 description='least rise of success that a retraining must give')
     gain_trials: int = Field(
         default=10, ge=1, description='policy episodes between two retrainings that make a rate')
+    whole_gain_rounds: int = Field(
+        default=0, ge=0,
+        description='the whole stops when the mean success of the tasks gained too little in this '
+                    'many retrainings in a row; 0: never')
+    whole_minimum_gain: float = Field(
+        default=0.01, ge=0, le=1,
+        description='least rise of the mean success that a retraining must give')
 
     @field_validator('space', 'ledger')
     @classmethod

@@ -3,7 +3,11 @@
 """When a task, or the whole collection, has gone on for long enough, and why."""
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import pairwise
+
 import numpy as np
+import numpy.typing as npt
 from scipy.special import betaincinv
 
 from active_collection.scenario import ScenarioSpace
@@ -13,6 +17,7 @@ from active_collection.scheduling.beliefs import TaskArrays
 from active_collection.scheduling.settings import SchedulerSettings
 
 S_PER_H = 3600.0
+Mask = npt.NDArray[np.bool_]
 
 
 class Stopping:
@@ -25,8 +30,16 @@ class Stopping:
     - gain: over each of the last `gain_rounds` retrainings the policy's success rose by less than
       `minimum_gain`, each rate from at least `gain_trials` of its episodes.
 
+    - gain of the whole: likewise over the last `whole_gain_rounds` retrainings the mean success of
+      the tasks, by importance, rose by less than `whole_minimum_gain`; `gain_trials` of all tasks
+      together make a rate. The newest policy's does not count before the next one is there: a
+      look at it after each episode would find a small gain by chance. Rates are compared task by task, because which tasks are tried differs
+      from one retraining to the next, and only where at least half of the tasks that the policy
+      may act out and that have not stopped were tried in both. A task that has stopped and is
+      not tried any more gains nothing.
+
     A task stops on target or gain once it has its minimum of episodes; the whole stops when every
-    task has, or on a budget.
+    task has, on a budget, or on its gain once all tasks have their minimum.
     """
 
     def __init__(self, space: ScenarioSpace, settings: SchedulerSettings) -> None:
@@ -34,6 +47,8 @@ class Stopping:
         self._names = tuple(space.tasks)
         self._cost = np.array([task.cost for task in space.tasks.values()])
         self._minimum = np.array([task.minimum_episodes for task in space.tasks.values()])
+        self._importance = np.array([task.importance for task in space.tasks.values()])
+        self._has_policy = np.array(['policy' in t.collectors for t in space.tasks.values()])
         self._last: tuple[TaskArrays, dict[str, str]] | None = None
 
     def stopped_tasks(self, beliefs: Beliefs) -> dict[str, str]:
@@ -57,7 +72,7 @@ class Stopping:
                 return f'budget: {used:g} of {budget:g} {what}'
         stopped = self.stopped_tasks(beliefs)
         if len(stopped) < len(self._names):
-            return ''
+            return self._whole_gain(arrays, stopped)
         return 'every task has stopped: ' + '; '.join(
             f'{name}: {why}' for name, why in stopped.items())
 
@@ -89,3 +104,31 @@ class Stopping:
         shown = ', '.join(f'{gain:+.3f}' for gain in gains)
         return (f'gain: success rose by {shown} in the last {rounds} rounds, each less than '
                 f'{self._settings.minimum_gain:g}')
+
+    def _whole_gain(self, arrays: TaskArrays, stopped: Collection[str]) -> str:
+        rounds, least = self._settings.whole_gain_rounds, self._settings.whole_minimum_gain
+        trials = arrays.curve_successes + arrays.curve_failures
+        tried = np.flatnonzero(trials[:, :-1].sum(axis=0) >= self._settings.gain_trials)
+        if not rounds or len(tried) <= rounds or (arrays.episodes < self._minimum).any():
+            return ''
+        has_stopped = np.array([name in stopped for name in self._names])
+        gains = [self._mean_gain(arrays, has_stopped, before, after)
+                 for before, after in pairwise(tried[-rounds - 1:])]
+        if any(gain is None or gain >= least for gain in gains):
+            return ''
+        shown = ', '.join(f'{gain:+.3f}' for gain in gains)
+        return (f'gain of the whole: mean success rose by {shown} in the last {rounds} rounds, '
+                f'each less than {least:g}')
+
+    def _mean_gain(self, arrays: TaskArrays, has_stopped: Mask, before: int,
+                   after: int) -> float | None:
+        """Return what the mean success rose by between two epochs; None: too few tasks tell."""
+        trials = (arrays.curve_successes + arrays.curve_failures)[:, [before, after]]
+        tells = (trials > 0).all(axis=1)
+        goes_on = self._has_policy & ~has_stopped
+        if self._importance[tells & goes_on].sum() < 0.5 * self._importance[goes_on].sum():
+            return None
+        rates = arrays.curve_successes[:, [before, after]] / np.maximum(trials, 1)
+        gain = np.where(tells, np.diff(rates, axis=1)[:, 0], 0.0)
+        weight = self._importance * (tells | has_stopped)
+        return float((gain * weight).sum() / weight.sum()) if weight.any() else None

@@ -77,3 +77,80 @@ def test_the_whole_stops_when_every_task_has(fleet):
 
     assert answer.code is Refused.FINISHED
     assert all(task in answer.message for task in ('push', 'pick', 'pour'))
+
+
+WHOLE = {'whole_gain_rounds': 2, 'whole_minimum_gain': 0.05, 'gain_trials': 8}
+
+
+def rounds(one, *successes):
+    """Let each ensemble's policy try push, pick and pour ten times; None: not at all."""
+    for k, by_task in enumerate(successes):
+        for task, good in zip(('push', 'pick', 'pour'), by_task, strict=True):
+            if good is not None:
+                practise(one, task, good, 10 - good, f'e{k}')
+
+
+def verdict(one):
+    return one.scheduler._maker.stopping.verdict(one.scheduler.books.beliefs)
+
+
+def test_the_whole_stops_when_its_mean_success_no_longer_rises(fleet):
+    """One task still rises, by less than what the whole has to."""
+    one = fleet(**WHOLE)
+    rounds(one, (2, 5, 5), (5, 5, 5), (6, 5, 5), (7, 5, 4))
+    assert verdict(one) == '' and one.scheduler.books.mode == 'running'
+
+    practise(one, 'push', 1, 0, 'e4')
+
+    answer = one.ask()
+    assert answer.code is Refused.FINISHED
+    assert ('gain of the whole: mean success rose by +0.033, +0.000 in the last 2 rounds, each '
+            'less than 0.05') in answer.message
+
+
+@pytest.mark.parametrize('settings', [{}, {'whole_minimum_gain': 0.03}, {'gain_trials': 31},
+                                      {'whole_gain_rounds': 3}])
+def test_the_whole_goes_on_while_it_gains_or_too_little_is_known(fleet, settings):
+    one = fleet(**({**WHOLE, **settings} if settings else {}))
+
+    rounds(one, (2, 5, 5), (5, 5, 5), (6, 5, 5), (7, 5, 5), (8, None, None))
+
+    assert verdict(one) == ''
+
+
+def test_gains_are_compared_task_by_task(fleet):
+    """A hard task that is first tried late looks like a fall of the mean, and is none."""
+    one = fleet(**WHOLE)
+
+    rounds(one, (2, 4, None), (4, 6, None), (6, 8, 0), (6, 8, 0))
+
+    assert verdict(one) == ''
+
+
+def test_too_few_tasks_do_not_tell_of_the_whole(fleet):
+    one = fleet(**WHOLE)
+
+    rounds(one, *[(5, None, None)] * 5)
+
+    assert verdict(one) == ''
+
+
+def test_a_task_that_has_stopped_gains_nothing_more(fleet):
+    """Two tasks have stopped at their target: what the third gains is a third of the whole's."""
+    one = fleet(**WHOLE, target_success=0.6, discount=1.0)
+    rounds(one, (4, 10, 10), (5, None, None), (6, None, None))
+    practise(one, 'push', 1, 0, 'e3')
+
+    assert list(one.scheduler._maker.stopping.stopped_tasks(one.scheduler.books.beliefs)) == [
+        'pick', 'pour']
+    assert '+0.033, +0.033' in verdict(one)
+
+
+def test_the_whole_does_not_stop_before_every_task_has_its_minimum(fleet, space):
+    tasks = {**space.tasks, 'pour': space.tasks['pour'].model_copy(
+        update={'minimum_episodes': 1})}
+    one = fleet(space.model_copy(update={'tasks': tasks}), **WHOLE)
+
+    rounds(one, *[(5, 5, None)] * 4)
+
+    assert verdict(one) == ''
