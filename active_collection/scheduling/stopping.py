@@ -33,10 +33,10 @@ class Stopping:
     - gain of the whole: likewise over the last `whole_gain_rounds` retrainings the mean success of
       the tasks, by importance, rose by less than `whole_minimum_gain`; `gain_trials` of all tasks
       together make a rate. The newest policy's does not count before the next one is there: a
-      look at it after each episode would find a small gain by chance. Rates are compared task by task, because which tasks are tried differs
-      from one retraining to the next, and only where at least half of the tasks that the policy
-      may act out and that have not stopped were tried in both. A task that has stopped and is
-      not tried any more gains nothing.
+      look at it after each episode would find a small gain by chance. Rates are compared task by
+      task, because which tasks are tried differs from one retraining to the next, and only where
+      at least half of the tasks that the policy may act out and that have not stopped were tried
+      in both. A task that has stopped and is not tried any more gains nothing.
 
     A task stops on target or gain once it has its minimum of episodes; the whole stops when every
     task has, on a budget, or on its gain once all tasks have their minimum.
