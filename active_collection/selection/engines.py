@@ -3,6 +3,8 @@
 """Where index jobs run: in this process, in processes of this machine, or elsewhere."""
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterable
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED
@@ -10,7 +12,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing import connection
 from multiprocessing import get_context
+from multiprocessing import parent_process
 from typing import Protocol
 
 from active_collection.errors import SelectionError
@@ -53,7 +57,8 @@ class Processes:
             yield from map(run_job, jobs)
             return
         # 'spawn': OpenCV and torch keep threads that a forked child would wait for in vain.
-        with ProcessPoolExecutor(self._processes, mp_context=get_context('spawn')) as executor:
+        with ProcessPoolExecutor(self._processes, mp_context=get_context('spawn'),
+                                 initializer=_end_with_parent) as executor:
             waiting = iter(jobs)
             running = {executor.submit(run_job, job)
                        for job in islice(waiting, 2 * self._processes)}
@@ -70,6 +75,23 @@ class Processes:
                     expected='all to live; run it again to go on where it stopped') from error
             finally:
                 executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """
+    Have this worker end when the process that started it dies, be it by SIGKILL.
+
+    It would wait for work for ever, or finish its job and write into a pool that is another's.
+    """
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: int) -> None:
+        connection.wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
 
 
 ENGINES: Registry[Engine] = Registry(

@@ -115,6 +115,7 @@ def index(bags: Sequence[Path], pool: Path, settings: IndexSettings,
         raise SelectionError(pool, found='a file in the way',
                              expected='a directory for the pool') from error
     with _locked(pool):
+        _clear(pool)
         description = _describe(pool, settings)
         merge.merge(pool, description)  # what a killed run left
         compared = _compare(bags, pool)
@@ -162,6 +163,13 @@ def _locked(pool: Path) -> Iterator[None]:
             raise SelectionError(pool, found='a pool that another process is indexing',
                                  expected='one process at a time') from error
         yield
+
+
+def _clear(pool: Path) -> None:
+    """Delete what a killed run was writing: a file of embeddings may be as large as the pool."""
+    for directory in (pool, pool / DIRECTORY):
+        for partial in directory.glob('.*.partial'):
+            partial.unlink(missing_ok=True)
 
 
 def _describe(pool: Path, settings: IndexSettings) -> Description:
