@@ -11,6 +11,7 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.duration import Duration
 
+from active_collection.errors import shorten
 from active_collection.msg import Episode
 from active_collection.msg import HighUncertainty
 from active_collection.msg import RecorderStatus
@@ -128,7 +129,8 @@ class RecorderNode(ManagedNode):
         self._episodes.publish(episode_message(event))
         record = event.record
         if not event.closed:
-            self.get_logger().info(f'recording {record.episode_id}: {record.scenario}')
+            self.get_logger().info(
+                f'recording {record.episode_id}: {shorten(str(record.scenario))}')
         else:
             losses = ', with losses' if record.has_losses else ''
             reason = record.stop_reason.value if record.stop_reason else 'not finished'

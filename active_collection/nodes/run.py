@@ -8,20 +8,25 @@ import re
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import rclpy
+from rclpy.exceptions import NameValidationException
 from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import ConfigError
+
+RCLError = rclpy_implementation.RCLError
 
 #: A node that has not closed after this is ended all the same; what it had written is safe.
 CLOSE_LIMIT_S = 10.0
@@ -90,7 +95,7 @@ def _start(create: Callable[[], Node], arguments: list[str] | None) -> Node:
     except (RuntimeError, ValueError) as error:
         raise ConfigError('ROS command line', found=_WHERE_IN_RCL.split(str(error))[0]) from error
     try:
-        return create()
+        return _created(create)
     except ParameterException as error:
         raise ConfigError('parameters', found=str(error)) from error
     except ValueError as error:
@@ -99,6 +104,19 @@ def _start(create: Callable[[], Node], arguments: list[str] | None) -> Node:
         raise ConfigError(
             'parameters', found='an empty list, which has no type in ROS 2',
             expected='a list with an entry; leave the parameter out for none') from error
+
+
+def _created(create: Callable[[], Node]) -> Node:
+    """Make the node; a name that rcl, the middleware or rclpy refuses is the user's mistake."""
+    try:
+        with warnings.catch_warnings():
+            # What a node that was not made leaves behind is no news beside why it was not made.
+            warnings.filterwarnings('ignore', message='Failed to fini', category=RuntimeWarning)
+            return create()
+    except NameValidationException as error:
+        raise ConfigError('node', found=str(error).splitlines()[0]) from error
+    except RCLError as error:
+        raise ConfigError('node', found=_WHERE_IN_RCL.split(str(error))[0]) from error
 
 
 def _close(node: Node, executor: Executor, spinner: threading.Thread) -> None:

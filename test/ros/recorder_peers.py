@@ -100,9 +100,9 @@ def end_with_parent():
 
 
 @contextmanager
-def spinning_peer(name):
+def spinning_peer(name, below=''):
     """Give a peer in a namespace made of a test's name."""
-    node = Peer(f'/r{abs(hash(name)) % 10**8}')
+    node = Peer(f'{below}/r{abs(hash(name)) % 10**8}')
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     thread = threading.Thread(target=executor.spin, daemon=True)

@@ -53,10 +53,12 @@ def probe(tmp_path):
     """Start the program with parameters; end it whatever happens."""
     started = []
 
-    def start(*parameters):
+    def start(*parameters, namespace='/'):
         path = tmp_path / 'probe.py'
         path.write_text(PROGRAM)
         arguments = [part for p in parameters for part in ('-p', p)]
+        if namespace != '/':
+            arguments += ['-r', f'__ns:={namespace}']
         process = subprocess.Popen(
             [sys.executable, str(path), *(['--ros-args', *arguments] if arguments else [])],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
@@ -113,6 +115,26 @@ def test_a_bad_parameter_ends_the_process_with_one_line(probe, parameters, words
     assert len(err.strip().splitlines()) == 1
     for word in words:
         assert word in err
+
+
+@pytest.mark.parametrize(('namespace', 'words'), [
+    ('/ro.bot', ['/ro.bot']),
+    ('/a/../b', ['/a/../b']),
+    ('/🤖', ['remap']),
+    ('/robot/', ["must not end with a '/'"]),
+    (f'/{"r" * 230}', ['service name', 'length']),
+    (f'/{"r" * 10_000}', ['namespace', 'RMW_NAMESPACE_MAX_NAME_LENGTH']),
+])
+def test_a_bad_namespace_ends_the_process_with_one_line_that_says_why(probe, namespace, words):
+    process = probe('data:=/d', namespace=namespace)
+
+    out, err = process.communicate(timeout=20)
+
+    own = [text for text in err.strip().splitlines() if '[rcl]' not in text]
+    assert (process.returncode, out) == (2, '')
+    assert len(own) == 1 and len(own[0]) < 500, err
+    for word in words:
+        assert word in own[0]
 
 
 def test_a_callback_that_fails_ends_the_process_with_status_1(probe):
