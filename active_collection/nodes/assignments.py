@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from rclpy.time import Time
 
@@ -122,13 +123,42 @@ def robot_order_from_msg(message: SteerRobot.Request, *, now_ns: int) -> RobotSt
         author=message.author, reason=message.reason)
 
 
-def state_to_msg(state: State, space: ScenarioSpace, now: Time) -> SchedulerState:
-    """Return the scheduler's state as a message."""
+class LeaseMessages:
+    """
+    The leases that are out as messages, each made once: only its deadline changes.
+
+    :param space: for the units of factors
+    """
+
+    def __init__(self, space: ScenarioSpace) -> None:
+        self._space = space
+        self._made: dict[str, tuple[Assignment, int]] = {}
+
+    def of(self, grants: Iterable[Grant]) -> list[Assignment]:
+        """Return the messages of all leases that are out; they change with the next call."""
+        self._made = {grant.assigned.assignment_id: self._message(grant) for grant in grants}
+        return [message for message, _ in self._made.values()]
+
+    def _message(self, grant: Grant) -> tuple[Assignment, int]:
+        message, deadline_ns = self._made.get(grant.assigned.assignment_id, (None, 0))
+        if message is None:
+            message = lease_to_msg(grant, self._space)
+        elif deadline_ns != grant.deadline_ns:
+            message.deadline = conversions.time_to_msg(grant.deadline_ns)
+        return message, grant.deadline_ns
+
+
+def state_to_msg(state: State, leases: LeaseMessages, now: Time) -> SchedulerState:
+    """
+    Return the scheduler's state as a message.
+
+    :param leases: keeps those of the last message
+    """
     message = SchedulerState(
         state=MODES[state.mode], message=state.message, rule=state.rule,
         ensemble_id=state.ensemble_id, episodes=state.episodes, leases=len(state.leases),
         revoked=state.revoked,
-        assignments=[lease_to_msg(grant, space) for grant in state.leases],
+        assignments=leases.of(state.leases),
         tasks=[_task_to_msg(task) for task in state.tasks])
     message.header.stamp = now.to_msg()
     return message

@@ -3,6 +3,7 @@
 """The node `scheduler`: leases scenarios to robots and learns from the episodes they publish."""
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -28,6 +29,7 @@ from active_collection.nodes.run import run
 from active_collection.scenario import ScenarioSpace
 from active_collection.scheduling.answers import Counted
 from active_collection.scheduling.ledger import Ledger
+from active_collection.scheduling.pace import Pace
 from active_collection.scheduling.scheduler import Scheduler
 from active_collection.scheduling.settings import SchedulerSettings
 from active_collection.srv import ReleaseAssignment
@@ -36,8 +38,11 @@ from active_collection.srv import SteerRobot
 from active_collection.srv import SteerScenario
 
 TICK_PERIOD_S = 1.0
-#: Changes are published no sooner than this after the last (s).
-STATE_PERIOD_S = 0.5
+#: Time between two looks whether the state is to be published (s).
+LOOK_PERIOD_S = 0.1
+#: The state is published after a change, but not more often than this (s), nor so often that it
+#: takes more than this share of the time, 0 to 1; and at least as often as that (s).
+STATE_SOONEST_S, STATE_SHARE, STATE_LATEST_S = 0.5, 0.04, 1.0
 #: Time between two looks for episodes and heartbeats (s).
 TAKE_PERIOD_S = 0.05
 
@@ -59,12 +64,14 @@ class SchedulerNode(Node):
         self._topics = FleetTopics(
             self, on_episodes=self._on_episodes, on_status=self._on_status)
         self._unwritten: dict[tuple[str, int], EpisodeRecord] = {}
-        self._published = -1
+        self._pace = Pace(
+            soonest_s=STATE_SOONEST_S, latest_s=STATE_LATEST_S, share=STATE_SHARE)
+        self._leases = assignments.LeaseMessages(self._space)
         self._state = self.create_publisher(SchedulerState, '~/state', qos.LATCHED)
         self._serve(settings)
         self.create_timer(TAKE_PERIOD_S, self._topics.take)
         self.create_timer(TICK_PERIOD_S, self._tick)
-        self.create_timer(STATE_PERIOD_S, self._publish_change)
+        self.create_timer(LOOK_PERIOD_S, self._publish_if_due)
         self._topics.discover()
         self._publish()
 
@@ -133,7 +140,7 @@ class SchedulerNode(Node):
             response.accepted = True
         except ActiveCollectionError as error:
             response.message = str(error)
-        self._publish_change()
+        self._publish()
         return response
 
     def _on_mode(self, change: Any, request: Trigger.Request,
@@ -145,7 +152,7 @@ class SchedulerNode(Node):
             response.message = self._scheduler.books.mode
         except SchedulingError as error:
             response.message = str(error)
-        self._publish_change()
+        self._publish()
         return response
 
     def _on_episodes(self, arrived: list[tuple[str, Episode]]) -> None:
@@ -188,17 +195,17 @@ class SchedulerNode(Node):
         except SchedulingError as error:
             self.get_logger().error(str(error))
         self._topics.discover()
-        self._publish()
 
-    def _publish_change(self) -> None:
-        if self._scheduler.books.sequence != self._published:
+    def _publish_if_due(self) -> None:
+        if self._pace.is_due(self._scheduler.books.sequence, time.monotonic()):
             self._publish()
 
     def _publish(self) -> None:
-        self._published = self._scheduler.books.sequence
+        began, version = time.monotonic(), self._scheduler.books.sequence
         now = self.get_clock().now()
         self._state.publish(assignments.state_to_msg(
-            self._scheduler.state(int(now.nanoseconds)), self._space, now))
+            self._scheduler.state(int(now.nanoseconds)), self._leases, now))
+        self._pace.told(version, began, time.monotonic())
 
 
 def _revision(record: EpisodeRecord) -> tuple[str, int]:

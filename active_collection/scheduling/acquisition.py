@@ -16,6 +16,7 @@ from active_collection.registry import Registry
 from active_collection.scheduling.beliefs import Floats
 from active_collection.scheduling.beliefs import Integers
 from active_collection.scheduling.beliefs import TaskArrays
+from active_collection.scheduling.curves import Curves
 from active_collection.scheduling.settings import SchedulerSettings
 
 
@@ -34,6 +35,7 @@ class Candidates:
     :param pending: assignments that are out, shape (T,)
     :param pending_demonstrations: those of them that no policy acts out, shape (T,)
     :param share: share of the recent assignments, 0 to 1, shape (T,)
+    :param curves: returns the tasks' learning curves, fitted to the beliefs
     :param gap: returns for a task index how far its object configurations are from covered: the
         largest distance of one to the nearest collected one, infinite before the first
     :param points: returns for a task index and a number p the object configurations that were
@@ -51,6 +53,7 @@ class Candidates:
     pending: Integers
     pending_demonstrations: Integers
     share: Floats
+    curves: Callable[[], Curves]
     gap: Callable[[int], float]
     points: Callable[[int, int], tuple[Floats, Floats]]
 

@@ -40,6 +40,20 @@ class Curves:
         return self.success(demonstrations + 1) - self.success(demonstrations)
 
 
+class FittedCurves:
+    """The curves of some beliefs, fitted once, when they are first called for."""
+
+    def __init__(self, beliefs: TaskArrays) -> None:
+        self.beliefs = beliefs
+        self._curves: Curves | None = None
+
+    def __call__(self) -> Curves:
+        """Return the curves."""
+        if self._curves is None:
+            self._curves = fit(self.beliefs)
+        return self._curves
+
+
 def fit(beliefs: TaskArrays) -> Curves:
     """
     Fit the curve of every task to what the policy of each epoch achieved.

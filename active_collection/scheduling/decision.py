@@ -11,10 +11,7 @@ import numpy as np
 from active_collection.errors import ConfigError
 from active_collection.scenario import Scenario
 from active_collection.scenario import ScenarioSpace
-from active_collection.scheduling.acquisition import RULES
 from active_collection.scheduling.acquisition import Candidates
-from active_collection.scheduling.acquisition import RuleTerm
-from active_collection.scheduling.acquisition import Scores
 from active_collection.scheduling.beliefs import Floats
 from active_collection.scheduling.beliefs import Integers
 from active_collection.scheduling.books import Books
@@ -22,20 +19,20 @@ from active_collection.scheduling.books import Retry
 from active_collection.scheduling.collectors import Choice
 from active_collection.scheduling.collectors import CollectorChoice
 from active_collection.scheduling.collectors import usable
+from active_collection.scheduling.curves import FittedCurves
 from active_collection.scheduling.design import check_feasible
 from active_collection.scheduling.eligibility import Eligibility
 from active_collection.scheduling.eligibility import Eligible
 from active_collection.scheduling.eligibility import Mask
-from active_collection.scheduling.events import MINIMUM_QUOTA
 from active_collection.scheduling.events import RETRY
 from active_collection.scheduling.events import Request
 from active_collection.scheduling.events import RunnerUp
 from active_collection.scheduling.events import Term
+from active_collection.scheduling.place_choice import Place
+from active_collection.scheduling.place_choice import PlaceChoice
 from active_collection.scheduling.settings import SchedulerSettings
 from active_collection.scheduling.steering import priority_of
 from active_collection.scheduling.stopping import Stopping
-
-RUNNERS_UP = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +62,6 @@ class NothingEligible:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The place that was chosen, with the explanation of the choice."""
-
-    index: int
-    rule: str
-    score: float
-    terms: tuple[Term, ...]
-    runners_up: tuple[RunnerUp, ...]
-    draw: float | None
-
-
 class DecisionMaker:
     """
     Decides from the books, a request, a time and a number, and from nothing else.
@@ -87,7 +72,7 @@ class DecisionMaker:
     def __init__(self, space: ScenarioSpace, settings: SchedulerSettings) -> None:
         self._space = space
         self._settings = settings
-        self._rule = RULES.get(settings.rule)(settings)
+        self._choice = PlaceChoice(space, settings)
         self.eligibility = Eligibility(space)
         self.stopping = Stopping(space, settings)
         self._collectors = CollectorChoice(space, settings)
@@ -96,8 +81,8 @@ class DecisionMaker:
             self._environments[name].append(environment)
         for name, task in space.tasks.items():
             check_feasible(task, where=f'tasks.{name}.constraints')
+        self._curves: FittedCurves | None = None
         self._importance = np.array([t.importance for t in space.tasks.values()])
-        self._minimum = np.array([t.minimum_episodes for t in space.tasks.values()])
         self._needs_no_reset = np.array([t.reset == 'none' for t in space.tasks.values()])
         self._cost = np.array([t.cost for t in space.tasks.values()])
         self._travel_s = np.array([e.travel_s for e in space.environments.values()])
@@ -118,7 +103,8 @@ class DecisionMaker:
         retry = self._retry(books, request, eligible)
         if retry is not None:
             return self._again(books, request, retry, eligible, now_ns=now_ns)
-        place = self._choose(self.candidates(books, request, eligible), eligible, random)
+        drawn = self._choice.draw(self.candidates(books, request, eligible), random)
+        place = self._choice.explained(drawn, eligible)
         return self._decision(books, request, place, eligible, random, now_ns=now_ns)
 
     def costs(self, books: Books, request: Request, places: Integers, is_chained: Mask) -> Floats:
@@ -143,7 +129,9 @@ class DecisionMaker:
 
     def candidates(self, books: Books, request: Request, eligible: Eligible) -> Candidates:
         """Return what a rule sees of the places that a robot may be sent to."""
-        names = self.eligibility.task_names
+        names, beliefs = self.eligibility.task_names, books.beliefs.arrays()
+        if self._curves is None or self._curves.beliefs is not beliefs:
+            self._curves = FittedCurves(beliefs)
         shares = np.array([books.recent.count(name) for name in names], dtype=np.float64)
         return Candidates(
             task=self.eligibility.task[eligible.places],
@@ -152,11 +140,12 @@ class DecisionMaker:
             boost=eligible.boost,
             is_chained=eligible.is_chained,
             importance=self._importance,
-            beliefs=books.beliefs.arrays(),
+            beliefs=beliefs,
             pending=np.array([books.pending[name] for name in names]),
             pending_demonstrations=np.array(
                 [books.pending_demonstrations[name] for name in names]),
             share=shares / self._settings.share_window,
+            curves=self._curves,
             gap=lambda index: self._gap(books, names[index]),
             points=lambda index, count: books.coverage.task(names[index]).features(count),
         )
@@ -180,8 +169,7 @@ class DecisionMaker:
         candidates = self.candidates(books, request, eligible)
         random = np.random.default_rng([self._settings.seed, books.sequence, draws])
         for _ in range(draws):
-            place = self._choose(candidates, eligible, random)
-            count[self.eligibility.task[eligible.places[place.index]]] += 1
+            count[candidates.task[self._choice.draw(candidates, random).index]] += 1
         return count / draws
 
     def _gap(self, books: Books, task: str) -> float:
@@ -191,36 +179,7 @@ class DecisionMaker:
                 if (found := coverage.farthest(environment))]
         return max(gaps, default=0.0)
 
-    def _choose(self, candidates: Candidates, eligible: Eligible,
-                random: np.random.Generator) -> _Place:
-        """Return the place with the largest score: by open minimum quotas, else by the rule."""
-        held = candidates.beliefs.episodes + candidates.pending
-        missing = np.maximum(self._minimum - held, 0) / np.maximum(self._minimum, 1)
-        deficit = missing[candidates.task]
-        if deficit.any():
-            rule = MINIMUM_QUOTA
-            scores = Scores((RuleTerm('missing_share', deficit, eligible.boost),))
-        else:
-            rule, scores = self._settings.rule, self._rule.score(candidates, random)
-        total = scores.total()
-        ties = np.flatnonzero(total == total.max())
-        tie_draw = float(random.random())
-        index = int(ties[int(tie_draw * len(ties))])
-        draw = None
-        if scores.draws is not None:
-            draw = float(scores.draws[index])
-        elif len(ties) > 1:
-            draw = tie_draw
-        terms = tuple(Term(t.name, float(t.values[index]), float(t.weights[index]))
-                      for t in scores.terms)
-        order = np.argsort(-total, kind='stable')[:RUNNERS_UP + 1]
-        runners_up = tuple(
-            RunnerUp(task, environment, float(total[k]))
-            for k in order if k != index
-            for task, environment in [self._space.places[eligible.places[k]]])[:RUNNERS_UP]
-        return _Place(index, rule, float(total[index]), terms, runners_up, draw)
-
-    def _decision(self, books: Books, request: Request, place: _Place, eligible: Eligible,
+    def _decision(self, books: Books, request: Request, place: Place, eligible: Eligible,
                   random: np.random.Generator, *, now_ns: int) -> Decision | NothingEligible:
         name, environment = self._space.places[eligible.places[place.index]]
         task = self._space.tasks[name]
@@ -260,7 +219,7 @@ class DecisionMaker:
         """
         design = self._settings.configuration
         if design == 'rule':
-            design = self._rule.configurations
+            design = self._choice.configurations
         coverage = books.coverage.task(task)
         if evaluates or design == 'random':
             return coverage.random(environment, random), None

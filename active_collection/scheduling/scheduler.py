@@ -20,9 +20,7 @@ from active_collection.scheduling.answers import Refusal
 from active_collection.scheduling.answers import Refused
 from active_collection.scheduling.answers import Released
 from active_collection.scheduling.answers import State
-from active_collection.scheduling.beliefs import Floats
 from active_collection.scheduling.books import Books
-from active_collection.scheduling.books import Lease
 from active_collection.scheduling.control import Control
 from active_collection.scheduling.decision import DecisionMaker
 from active_collection.scheduling.decision import NothingEligible
@@ -38,11 +36,9 @@ from active_collection.scheduling.ledger import Ledger
 from active_collection.scheduling.operators import describe_robot
 from active_collection.scheduling.orders import RobotSteered
 from active_collection.scheduling.orders import Steered
+from active_collection.scheduling.overview import Overview
 from active_collection.scheduling.results import Results
 from active_collection.scheduling.settings import SchedulerSettings
-from active_collection.scheduling.state import task_states
-
-PROBABILITY_DRAWS = 64
 
 
 class Scheduler:
@@ -72,7 +68,8 @@ class Scheduler:
             largest_step_s=settings.largest_step_s)
         self._control = Control(space, self._journal, self._deadlines, self._maker)
         self._control.resume_all(now_ns)
-        self._probabilities: tuple[tuple[object, ...], Floats] | None = None
+        self._overview = Overview(
+            self._books, self._deadlines, self._maker, rule=settings.rule)
 
     @property
     def books(self) -> Books:
@@ -109,7 +106,7 @@ class Scheduler:
         held = self._books.held_by.get(request.robot)
         if held is not None:
             self._deadlines.renew(held, now_ns)
-            return self._grant(self._books.leases[held])
+            return self._overview.grant(self._books.leases[held])
         if self._books.mode != 'running':
             code = Refused.FINISHED if self._books.mode == 'finished' else Refused.PAUSED
             return self._refusal(code, f'{self._books.mode}: {self._books.mode_reason}')
@@ -147,7 +144,7 @@ class Scheduler:
             elif failure:
                 answers.append(self._refusal(Refused.UNAVAILABLE, failure))
             else:
-                answers.append(self._grant(self._books.leases[assignment_id]))
+                answers.append(self._overview.grant(self._books.leases[assignment_id]))
         return answers
 
     def _invalid(self, request: Request) -> Refusal | None:
@@ -162,10 +159,6 @@ class Scheduler:
 
     def _refusal(self, code: Refused, message: str) -> Refusal:
         return Refusal(code, message, self._settings.retry_after_s)
-
-    def _grant(self, lease: Lease) -> Grant:
-        return Grant(lease.assigned, lease.issued_ns,
-                     self._deadlines.of(lease.assigned.assignment_id))
 
     def release(self, assignment_id: str, *, robot: str, reason: str, retry: bool,
                 now_ns: int) -> Released:
@@ -287,30 +280,7 @@ class Scheduler:
 
     def state(self, now_ns: int) -> State:
         """Return what the scheduler tells of itself."""
-        books = self._books
-        key = (books.sequence, books.steering.standing(now_ns))
-        if self._probabilities is None or self._probabilities[0] != key:
-            self._probabilities = (key, self._maker.probabilities(
-                books, now_ns=now_ns, draws=PROBABILITY_DRAWS))
-        return State(
-            mode=books.mode,
-            message='; '.join(filter(None, [
-                books.mode_reason, *map(describe_robot, books.steering.robots.values()),
-                *self._stopped()])),
-            rule=self._settings.rule,
-            ensemble_id=(books.beliefs.ensembles or ('',))[-1],
-            episodes=int(books.beliefs.arrays().episodes.sum()),
-            revoked=books.revoked,
-            leases=tuple(self._grant(lease) for lease in books.leases.values()),
-            tasks=task_states(books, self._probabilities[1], now_ns=now_ns),
-        )
-
-    def _stopped(self) -> list[str]:
-        """Return which tasks have stopped, and why, where that is not the reason of the mode."""
-        if self._books.mode == 'finished':
-            return []
-        stopped = self._maker.stopping.stopped_tasks(self._books.beliefs)
-        return [f'{task} has stopped: {why}' for task, why in stopped.items()]
+        return self._overview.state(now_ns)
 
 
 def _assignment_id(now_ns: int, number: int) -> str:

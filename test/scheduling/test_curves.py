@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from active_collection.scenario import Scenario
+from active_collection.scheduling import curves
 from active_collection.scheduling.curves import fit
 from active_collection.scheduling.design import FactorSpace
 
@@ -61,3 +62,14 @@ def test_one_hot_points_keep_the_distances(space):
         expected = factors.distances(points, points[k])
         assert np.allclose(((hot - hot[k]) ** 2).sum(axis=1), expected)
     assert Scenario('pick', 'lab')
+
+
+def test_the_chances_of_the_tasks_take_one_fit(fleet, monkeypatch):
+    """The state's draws are of the same beliefs."""
+    one, fits = fleet(rule='slope'), []
+    one.collect()
+    monkeypatch.setattr(curves, 'fit', lambda beliefs: fits.append(beliefs) or fit(beliefs))
+
+    one.scheduler.state(one.now)
+
+    assert len(fits) == 1

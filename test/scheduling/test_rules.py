@@ -13,6 +13,7 @@ from active_collection.errors import ConfigError
 from active_collection.scheduling.acquisition import RULES
 from active_collection.scheduling.acquisition import Candidates
 from active_collection.scheduling.beliefs import TaskArrays
+from active_collection.scheduling.curves import FittedCurves
 from active_collection.scheduling.settings import SchedulerSettings
 
 
@@ -38,7 +39,7 @@ def make(tasks, environments, seed=0, **changes):
         'is_chained': random.random(places) < 0.3, 'importance': np.ones(tasks),
         'beliefs': beliefs, 'pending': np.zeros(tasks, dtype=np.int64),
         'pending_demonstrations': np.zeros(tasks, dtype=np.int64), 'share': np.zeros(tasks),
-        'gap': lambda index: 0.1 * (index + 1),
+        'curves': FittedCurves(beliefs), 'gap': lambda index: 0.1 * (index + 1),
         'points': lambda index, count: (
             np.random.default_rng(index).random((3 * index, 2)),
             np.random.default_rng(99).random((count, 2)))}
@@ -46,7 +47,8 @@ def make(tasks, environments, seed=0, **changes):
 
 
 def with_beliefs(candidates, **changes):
-    return replace(candidates, beliefs=replace(candidates.beliefs, **changes))
+    beliefs = replace(candidates.beliefs, **changes)
+    return replace(candidates, beliefs=beliefs, curves=FittedCurves(beliefs))
 
 
 def scores(name, candidates, seed=0, **settings):

@@ -9,7 +9,6 @@ from active_collection.scheduling.acquisition import Candidates
 from active_collection.scheduling.acquisition import RuleTerm
 from active_collection.scheduling.acquisition import Scores
 from active_collection.scheduling.beliefs import Floats
-from active_collection.scheduling.curves import fit
 from active_collection.scheduling.settings import SchedulerSettings
 
 
@@ -44,7 +43,7 @@ class Hybrid:
         uncertainty = self._relative(candidates.epistemic_left(), candidates)
         demonstrations = beliefs.demonstrations + candidates.pending_demonstrations
         gain = self._relative(
-            fit(beliefs).gain(demonstrations.astype(np.float64)), candidates)
+            candidates.curves().gain(demonstrations.astype(np.float64)), candidates)
         failure = 1 - random.beta(beliefs.alpha, beliefs.beta)
         mixture = beliefs.evidence / (beliefs.evidence + self._settings.transition_episodes)
         worth = candidates.worth(self._settings.cost_weight) * self._open(candidates)

@@ -8,7 +8,6 @@ import numpy as np
 from active_collection.scheduling.acquisition import Candidates
 from active_collection.scheduling.acquisition import RuleTerm
 from active_collection.scheduling.acquisition import Scores
-from active_collection.scheduling.curves import fit
 from active_collection.scheduling.settings import SchedulerSettings
 
 
@@ -30,6 +29,6 @@ class Slope:
         """Return score = (success(n + k + 1) - success(n + k)) * worth, k demonstrations out."""
         del random
         demonstrations = candidates.beliefs.demonstrations + candidates.pending_demonstrations
-        gain = fit(candidates.beliefs).gain(demonstrations.astype(np.float64))
+        gain = candidates.curves().gain(demonstrations.astype(np.float64))
         return Scores((RuleTerm(
             'gain', gain[candidates.task], candidates.worth(self._cost_weight)),))
