@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'active_collection'
 LEAVES = {
-    'errors', 'names', 'files', 'registry', 'config', 'constraint', 'scenario', 'episode'}
+    'errors', 'names', 'files', 'registry', 'config', 'constraint', 'scenario', 'task', 'episode'}
 MIDDLE = {
     'recording', 'uncertainty', 'scheduling', 'selection', 'annotation', 'report', 'simulation'}
 INTERFACES = {'msg', 'srv', 'action'}

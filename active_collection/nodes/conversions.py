@@ -24,7 +24,7 @@ from active_collection.msg import TopicStatistics as TopicStatisticsMsg
 from active_collection.msg import UncertaintySummary as UncertaintySummaryMsg
 from active_collection.names import check_name
 from active_collection.scenario import Scenario
-from active_collection.scenario import Value
+from active_collection.task import Value
 
 NANOSECONDS = 1_000_000_000
 

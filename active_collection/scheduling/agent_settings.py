@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic import model_validator
 
 from active_collection.config import Model
-from active_collection.scenario import Collector
+from active_collection.task import Collector
 
 #: A ROS name, relative or not, without a trailing slash.
 ROS_NAME = r'^[/~]?/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*$'

@@ -10,9 +10,9 @@ import numpy as np
 from scipy.special import betaincinv
 
 from active_collection.scenario import ScenarioSpace
-from active_collection.scenario import Task
 from active_collection.scheduling.beliefs import Beliefs
 from active_collection.scheduling.settings import SchedulerSettings
+from active_collection.task import Task
 
 #: Collectors of a task for which the robot needs a trained policy.
 BY_POLICY = frozenset({'policy', 'proxy'})

@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from active_collection.scenario import Scenario
 from active_collection.scenario import ScenarioSpace
-from active_collection.scenario import Value
 from active_collection.scheduling.design import FactorSpace
 from active_collection.scheduling.design import Points
 from active_collection.scheduling.nearest import Change
 from active_collection.scheduling.nearest import Nearest
+from active_collection.task import Value
 
 #: Gives (episode id, scenario) of all that was collected of a task, last counted first.
 PointSource = Callable[[str], Iterable[tuple[str, Scenario]]]

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from active_collection.constraint import Constraint
 from active_collection.errors import ConfigError
 from active_collection.scenario import Exclusion
-from active_collection.scenario import Factor
-from active_collection.scenario import Task
-from active_collection.scenario import Value
 from active_collection.scheduling.feasible import FeasiblePoints
+from active_collection.task import Factor
+from active_collection.task import Task
+from active_collection.task import Value
 
 Points = npt.NDArray[np.float64]
 #: Coordinate of a continuous factor that has one value.

@@ -12,7 +12,7 @@ from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
 from active_collection.registry import Registry
 from active_collection.scenario import ScenarioSpace
-from active_collection.scenario import Task
+from active_collection.task import Task
 
 #: Outcomes that are not a detector's to change: the system or the operator gave the episode up.
 GIVEN_UP = frozenset({Outcome.ABORTED, Outcome.DISCARDED})

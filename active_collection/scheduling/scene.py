@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 
-from active_collection.scenario import Task
+from active_collection.task import Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ import numpy as np
 
 from active_collection.errors import SimulationError
 from active_collection.registry import unknown
-from active_collection.scenario import Factor
 from active_collection.scenario import Scenario
 from active_collection.scenario import ScenarioSpace
-from active_collection.scenario import Value
+from active_collection.task import Factor
+from active_collection.task import Value
 
 #: Sets the random numbers of evaluation apart from all others that start from the same seed.
 STREAM = 0x48454C44

@@ -10,11 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from active_collection.scenario import Factor
 from active_collection.simulation.libraries import load_libraries
 from active_collection.simulation.tasks import TASKS
 from active_collection.simulation.tasks import SimulatedTask
 from active_collection.simulation.world import World
+from active_collection.task import Factor
 
 HEADER = """\
 # The scenario space of the simulated robots: the ten tasks of Meta-World's MT10 on one table.

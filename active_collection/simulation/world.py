@@ -13,14 +13,14 @@ import numpy as np
 
 from active_collection.errors import SimulationError
 from active_collection.registry import unknown
-from active_collection.scenario import Factor
-from active_collection.scenario import Value
 from active_collection.simulation.libraries import Libraries
 from active_collection.simulation.observation import ACTION_NAMES
 from active_collection.simulation.observation import OBJECTS
 from active_collection.simulation.observation import Array
 from active_collection.simulation.observation import Observation
 from active_collection.simulation.tasks import SimulatedTask
+from active_collection.task import Factor
+from active_collection.task import Value
 
 COORDINATES = ('object_x', 'object_y', 'object_z', 'goal_x', 'goal_y', 'goal_z')
 
