@@ -58,9 +58,10 @@ def easy_to_hard(episodes: Sequence[ChosenEpisode]) -> list[ChosenEpisode]:
 
     :raises AnnotationError: where the difficulty of one is not known
     """
-    for episode in episodes:
-        if math.isnan(episode.difficulty):
-            raise AnnotationError(
-                f'curriculum: {episode.bag}', found='neither uncertainty nor novelty',
-                expected='a pool of bags that an ensemble has scored')
+    unknown = [episode for episode in episodes if math.isnan(episode.difficulty)]
+    if unknown:
+        raise AnnotationError(
+            f'curriculum: {unknown[0].bag}', found='neither uncertainty nor novelty, as in '
+            f'{len(unknown)} of {len(episodes)} bags', expected='bags recorded with an '
+            'uncertainty node, or scored: active-collection score --pool')
     return sorted(episodes, key=lambda episode: episode.difficulty)

@@ -51,7 +51,8 @@ def episodes_of(opened: Round, items: Sequence[Item], order: str) -> list[Chosen
     from active_collection.selection.curriculum import difficulties
     from active_collection.selection.pool import Pool
 
-    episodes = chosen.episodes_of(items, difficulties(Pool.open(opened.pool)))
+    known = difficulties(Pool.open(opened.pool), [item.unit_id for item in items])
+    episodes = chosen.episodes_of(items, known)
     return chosen.easy_to_hard(episodes) if order == 'curriculum' else episodes
 
 

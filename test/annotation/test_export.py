@@ -29,6 +29,7 @@ from active_collection.cli import export as command
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import AnnotationError
 from active_collection.errors import ConfigError
+from active_collection.selection.batch import Limits
 from active_collection.selection.index import IndexSettings
 from active_collection.selection.index import index
 from active_collection.selection.index_bag import Sampling
@@ -224,6 +225,36 @@ def test_the_command_exports_a_curriculum_from_easy_to_hard(tmp_path, capsys):
     capsys.readouterr()
 
 
+def test_a_curriculum_goes_by_what_is_known_of_every_episode(tmp_path, capsys):
+    """One bag without uncertainty: all by novelty. One without either: refused, and named."""
+    nan = float('nan')
+    for number, (epistemic, novelty) in enumerate(((0.9, 1.0), (nan, 2.0), (0.5, 3.0))):
+        entries = camera(6, first=10 * number)
+        entries += [('/estimate', ns, estimate(ns, epistemic, novelty=novelty))
+                    for _, ns, _ in entries]
+        write_bag(tmp_path / 'bags' / f'b{number}', sorted(entries, key=lambda e: e[1]))
+    settings = IndexSettings(sampling=Sampling(rate_hz=0))
+    index(find_bags([tmp_path / 'bags']), tmp_path / 'pool', settings)
+    pool = Pool.open(tmp_path / 'pool')
+    query = Query(18, 'random', limits=Limits())
+    write_round(tmp_path / 'round', pool, query, select(pool, query))
+
+    assert run('--round', tmp_path / 'round', '--order', 'curriculum') == 0
+
+    with (tmp_path / 'round' / 'export' / 'curriculum.csv').open(newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [(row['bag'][-2:], float(row['difficulty'])) for row in rows] == [
+        ('b0', 1.0), ('b1', 2.0), ('b2', 3.0)]
+    write_bag(tmp_path / 'bags' / 'b3', camera(6, first=90))
+    index(find_bags([tmp_path / 'bags']), tmp_path / 'pool', settings)
+    pool = Pool.open(tmp_path / 'pool')
+    query = Query(24, 'random', limits=Limits())
+    write_round(tmp_path / 'all', pool, query, select(pool, query))
+    with pytest.raises(AnnotationError, match=r'b3: found neither .*1 of 4 bags'):
+        run('--round', tmp_path / 'all', '--order', 'curriculum')
+    capsys.readouterr()
+
+
 def test_a_curriculum_without_any_uncertainty_is_refused(tmp_path):
     write_bag(tmp_path / 'bags' / 'b', camera(6))
     index(find_bags([tmp_path / 'bags']), tmp_path / 'pool',
@@ -231,7 +262,8 @@ def test_a_curriculum_without_any_uncertainty_is_refused(tmp_path):
     pool = Pool.open(tmp_path / 'pool')
     query = Query(3, 'random')
     write_round(tmp_path / 'round', pool, query, select(pool, query))
-    with pytest.raises(AnnotationError, match='neither uncertainty nor novelty'):
+    with pytest.raises(AnnotationError, match=r'neither uncertainty nor novelty, as in 1 of 1 bags'
+                       r'.*active-collection score'):
         run('--round', tmp_path / 'round', '--order', 'curriculum')
     with pytest.raises(ConfigError, match='--observation'):
         run('--round', tmp_path / 'round', '--format', 'lerobot')
