@@ -60,9 +60,7 @@ def check(annotation: Annotation, items: Mapping[str, Item], where: str,
         raise AnnotationError(where, found=f'picture {annotation.unit_id!r}',
                               expected='one of this export (labels of another round?)')
     check_label(annotation.label, where)
-    if len(annotation.annotator) > _LONGEST:
-        raise AnnotationError(where, found=f'annotator {annotation.annotator!r}',
-                              expected=f'a name of at most {_LONGEST} characters')
+    check_annotator(annotation.annotator, where)
     if classes and annotation.label not in classes:
         raise unknown(f'{where}: label', annotation.label, list(classes))
     if annotation.box is not None:
@@ -80,6 +78,18 @@ def check_label(label: str, where: str) -> None:
     if not label or len(label) > _LONGEST:
         raise AnnotationError(where, found=f'label {label!r}',
                               expected=f'a name of 1 to {_LONGEST} characters')
+
+
+def check_annotator(annotator: str, where: str) -> None:
+    """
+    Refuse what is no name of a person; an empty one is nobody's.
+
+    :param where: file and place in it, or argument, for messages
+    :raises AnnotationError: where it is longer than 200 characters
+    """
+    if len(annotator) > _LONGEST:
+        raise AnnotationError(where, found=f'annotator {annotator!r}',
+                              expected=f'a name of at most {_LONGEST} characters')
 
 
 def _check_box(box: Box, item: Item, where: str) -> None:

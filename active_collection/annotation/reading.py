@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -16,6 +17,18 @@ from active_collection.errors import AnnotationError
 
 #: Largest label file that is read (bytes).
 LARGEST = 1 << 30
+
+#: Told what is wrong with one label of a file; what it raises ends the reading.
+Reject = Callable[[ActiveCollectionError], None]
+
+
+def refuse(error: ActiveCollectionError) -> None:
+    """
+    Take no file with a wrong label in it.
+
+    :raises ActiveCollectionError: the error
+    """
+    raise error
 
 
 def text_of(path: Path) -> str:
@@ -61,6 +74,20 @@ def place(where: str, expected: str) -> Iterator[None]:
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise AnnotationError(where, found=error,
                               expected=expected) from error
+
+
+@contextmanager
+def entry(where: str, expected: str, reject: Reject) -> Iterator[None]:
+    """
+    Read one label: what is wrong with it goes to `reject`, and the block ends there.
+
+    :param where: file and place in it, for messages: 'coco.json: annotations[3]'
+    """
+    try:
+        with place(where, expected):
+            yield
+    except ActiveCollectionError as error:
+        reject(error)
 
 
 def by_unit(items: Sequence[Item]) -> dict[str, Item]:

@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """
-    Run a subcommand and return the exit status: 0, or 2 after one line that says what is wrong.
+    Run a subcommand and return its exit status; 2 after one line that says what is wrong.
 
     :param arguments: command line without the program's name; None: that of the process
     """

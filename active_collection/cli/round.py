@@ -3,12 +3,14 @@
 """
 Turn the annotation loop: select, export, ingest labels, see what they taught, decide on stopping.
 
-Rounds lie in DIR/rounds/1, 2, 3 and so on; the pool in DIR/pool.
+Rounds lie in DIR/rounds/1, 2, 3 and so on; the pool in DIR/pool. `ingest` ends with status 1 where
+it left out labels that are wrong; they are listed in rounds/N/labels/VERSION.rejected.csv.
 """
 from __future__ import annotations
 
 import argparse
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,8 @@ _SEED_SHARE, _SEED_LEAST, _SEED_MOST = 0.05, 50, 500
 _BATCH = 300
 #: What `stop` draws, below rounds/.
 _PAGE = 'stopping.html'
+#: Lines about wrong labels that are shown; the file has all.
+_SHOWN = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +66,9 @@ def _add_export(step: argparse.ArgumentParser) -> None:
 
 
 def _add_ingest(step: argparse.ArgumentParser) -> None:
-    step.add_argument('file', type=Path, help='what the annotation tool exported')
+    step.add_argument('file', type=Path,
+                      help='what the annotation tool exported, perhaps as a zip file; labels in '
+                           'it that are wrong are left out and named, and the status is 1')
     step.add_argument('--format', default='coco',
                       help='of the annotation tool (default: %(default)s)')
     step.add_argument('--annotator', default='', metavar='NAME',
@@ -126,24 +132,36 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _ingest(arguments: argparse.Namespace) -> int:
     from active_collection.annotation.annotations import by
+    from active_collection.annotation.annotations import check_annotator
     from active_collection.annotation.annotations import without_repeats
-    from active_collection.annotation.formats import FORMATS
+    from active_collection.annotation.ingest import ingest
+    from active_collection.annotation.ingest import write_rejected
     from active_collection.annotation.items import read_items
     from active_collection.cli.learning import measure_from
     from active_collection.cli.rounds import label_rows
     from active_collection.selection import labels
 
+    check_annotator(arguments.annotator, '--annotator')
     opened = _round(arguments)
     items, classes = read_items(opened.directory / 'export')
-    read = FORMATS.get(arguments.format)().read(arguments.file, items, classes)
-    annotations = without_repeats(by(read, arguments.annotator))
+    read = ingest(arguments.file, arguments.format, items, classes)
+    annotations = without_repeats(by(read.annotations, arguments.annotator))
     path = labels.add(opened.directory, label_rows(annotations))
     disagree = len(labels.disagreement(labels.read(path)))
-    measure_from(arguments.data, opened)
+    repeats = len(read.annotations) - len(annotations)
     print(f'{len(annotations)} annotations of {len({a.unit_id for a in annotations})} of '
-          f'{len(items)} pictures, {len(read) - len(annotations)} repeats; version {path.stem}; '
+          f'{len(items)} pictures, {repeats} repeats; version {path.stem}; '
           f'annotators disagree on {disagree} pictures')
-    return 0
+    if read.rejected:
+        rejects = path.with_suffix('.rejected.csv')
+        write_rejected(rejects, read.rejected)
+        for error in read.rejected[:_SHOWN]:
+            print(f'active-collection: left out: {error}', file=sys.stderr)
+        print(f'active-collection: {len(read.rejected)} labels left out, all in {rejects}',
+              file=sys.stderr)
+    # Last: the labels are in, whatever becomes of what they teach.
+    measure_from(arguments.data, opened)
+    return 1 if read.rejected else 0
 
 
 def _status(arguments: argparse.Namespace) -> int:

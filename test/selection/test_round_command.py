@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from bag_factory import camera
@@ -124,6 +126,67 @@ def test_labels_of_another_round_are_refused_and_nothing_is_lost(data):
 def test_the_status_of_a_directory_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(ActiveCollectionError, match=r'nowhere: found no such directory'):
         run('status', tmp_path / 'nowhere')
+
+
+def half_wrong(data, number):
+    """Labels of which one is of a picture that is in no export, and one of no class."""
+    path = label(data, number)
+    content = json.loads(path.read_text())
+    content['images'].append({'id': 99, 'file_name': 'images/elsewhere.jpg'})
+    content['annotations'][2]['image_id'] = 99
+    content['annotations'][5]['category_id'] = 7
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_wrong_labels_are_left_out_named_and_written_down(data, capsys):
+    run('start', data, '--count', 12, '--gap', 0, '--duplicate-bits', -1)
+    run('export', data)
+    path = half_wrong(data, 1)
+    capsys.readouterr()
+
+    assert run('ingest', data, path) == 1
+
+    out, err = capsys.readouterr()
+    rejected = data / 'rounds' / '1' / 'labels' / '1.rejected.csv'
+    assert out.startswith('10 annotations of 10 of 12 pictures, 0 repeats; version 1')
+    assert err.splitlines() == [
+        f"active-collection: left out: {path}: annotations[2] (id 3): found picture "
+        "'images/elsewhere.jpg', expected one of this export (labels of another round?)",
+        f'active-collection: left out: {path}: annotations[5] (id 6): found no 7, expected '
+        'image_id, category_id and bbox',
+        f'active-collection: 2 labels left out, all in {rejected}']
+    assert len(rejected.read_text().splitlines()) == 3
+    assert len(labels.newest(data / 'rounds' / '1')) == 10
+    assert metrics_of(data, 1)['labelled'] == 10
+    assert run('ingest', data, label(data, 1)) == 0  # mended: the next version has all
+    assert len(labels.newest(data / 'rounds' / '1')) == 12
+
+
+def test_labels_are_in_whatever_becomes_of_what_they_teach(data, capsys):
+    run('start', data, '--count', 12, '--gap', 0, '--duplicate-bits', -1)
+    run('export', data)
+    shutil.move(data / 'pool', data / 'elsewhere')
+    with pytest.raises(ActiveCollectionError, match='no such file'):
+        run('ingest', data, label(data, 1))
+    assert '12 annotations of 12 of 12 pictures' in capsys.readouterr().out
+    assert len(labels.newest(data / 'rounds' / '1')) == 12
+
+
+def test_a_zip_file_is_taken_as_it_is(data):
+    run('start', data, '--count', 12, '--gap', 0, '--duplicate-bits', -1)
+    run('export', data)
+    with zipfile.ZipFile(data / 'labels.zip', 'w') as file:
+        file.write(label(data, 1), 'annotations/instances_default.json')
+    assert run('ingest', data, data / 'labels.zip') == 0
+    assert len(labels.newest(data / 'rounds' / '1')) == 12
+
+
+def test_nobody_is_called_so(data):
+    run('start', data, '--count', 12, '--gap', 0, '--duplicate-bits', -1)
+    run('export', data)
+    with pytest.raises(ActiveCollectionError, match='--annotator: found annotator'):
+        run('ingest', data, '--annotator', 'x' * 201, label(data, 1))
 
 
 def turn(data, *arguments, count=12, annotator=''):

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 from typing import Protocol
 
 from active_collection.annotation.annotations import Annotation
 from active_collection.annotation.items import Item
+from active_collection.annotation.reading import Reject
+from active_collection.annotation.reading import refuse
 from active_collection.registry import Registry
 
 _HERE = 'active_collection.annotation.formats'
@@ -19,7 +22,11 @@ class Format(Protocol):
     Writes what an annotation tool reads, and reads what it writes.
 
     The pictures are there already, below images/. What `write` is given `read` returns.
+
+    :param file: what the tool calls the file that `read` takes: looked for in a zip
     """
+
+    file: ClassVar[str]
 
     def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str],
               annotations: Sequence[Annotation] = ()) -> Path:
@@ -35,17 +42,18 @@ class Format(Protocol):
         """
         ...
 
-    def read(self, path: Path, items: Sequence[Item],
-             classes: Sequence[str]) -> list[Annotation]:
+    def read(self, path: Path, items: Sequence[Item], classes: Sequence[str],
+             reject: Reject = refuse) -> list[Annotation]:
         """
         Read what annotators made of the items.
 
         :param path: the file or directory that the tool exported
         :param classes: allowed labels; any where empty
+        :param reject: told, with the place, of each label that is not of one of `items` or
+            `classes`, or whose box lies outside of its picture; the others are read on. Without
+            it the first one is raised
         :return: in the file's order, repeats and all; items without a label are not in it
-        :raises AnnotationError: naming the place, where the file cannot be read, an item is not
-            one of `items`, or a box lies outside of its picture
-        :raises ConfigError: where a label is not one of `classes`
+        :raises AnnotationError: where the file itself cannot be read
         """
         ...
 

@@ -14,11 +14,14 @@ from active_collection.annotation.annotations import Annotation
 from active_collection.annotation.annotations import Box
 from active_collection.annotation.annotations import check
 from active_collection.annotation.items import Item
+from active_collection.annotation.reading import Reject
 from active_collection.annotation.reading import by_file
 from active_collection.annotation.reading import by_unit
+from active_collection.annotation.reading import entry
 from active_collection.annotation.reading import item_of
 from active_collection.annotation.reading import json_of
 from active_collection.annotation.reading import place
+from active_collection.annotation.reading import refuse
 from active_collection.files import write_whole
 
 FILE = 'coco.json'
@@ -32,6 +35,8 @@ class Coco:
     ids are the order in which to label, from 1. A class of the picture as a whole is an
     annotation without a box.
     """
+
+    file = 'instances_default.json'
 
     def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str],
               annotations: Sequence[Annotation] = ()) -> Path:
@@ -51,8 +56,8 @@ class Coco:
         write_whole(path, json.dumps(content, indent=1) + '\n')
         return path
 
-    def read(self, path: Path, items: Sequence[Item],
-             classes: Sequence[str]) -> list[Annotation]:
+    def read(self, path: Path, items: Sequence[Item], classes: Sequence[str],
+             reject: Reject = refuse) -> list[Annotation]:
         """Read a COCO file; images are known by their file names."""
         content = json_of(path)
         files, units = by_file(items), by_unit(items)
@@ -61,16 +66,20 @@ class Coco:
             labels = {entry['id']: str(entry['name']) for entry in content['categories']}
             entries = list(content['annotations'])
         found = []
-        for number, entry in enumerate(entries):
-            where = f'{path}: annotations[{number}]'
-            with place(where, 'image_id, category_id and bbox'):
-                item = item_of(images[entry['image_id']], files, where)
-                bbox = entry.get('bbox')
+        for number, made in enumerate(entries):
+            where = f'{path}: annotations[{number}]{_id(made)}'
+            with entry(where, 'image_id, category_id and bbox', reject):
+                item = item_of(images[made['image_id']], files, where)
+                bbox = made.get('bbox')
                 box = Box(*(float(v) for v in bbox)) if bbox else None
-                annotation = Annotation(item.unit_id, labels[entry['category_id']],
-                                        str(entry.get('annotator', '')), box)
-            found.append(check(annotation, units, where, classes))
+                annotation = Annotation(item.unit_id, labels[made['category_id']],
+                                        str(made.get('annotator', '')), box)
+                found.append(check(annotation, units, where, classes))
         return found
+
+
+def _id(entry: Any) -> str:
+    return f' (id {entry["id"]})' if isinstance(entry, dict) and 'id' in entry else ''
 
 
 def _image(item: Item) -> dict[str, Any]:

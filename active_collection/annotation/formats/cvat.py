@@ -12,10 +12,12 @@ from active_collection.annotation.annotations import Annotation
 from active_collection.annotation.annotations import Box
 from active_collection.annotation.annotations import check
 from active_collection.annotation.items import Item
+from active_collection.annotation.reading import Reject
 from active_collection.annotation.reading import by_file
 from active_collection.annotation.reading import by_unit
+from active_collection.annotation.reading import entry
 from active_collection.annotation.reading import item_of
-from active_collection.annotation.reading import place
+from active_collection.annotation.reading import refuse
 from active_collection.annotation.reading import text_of
 from active_collection.annotation.tabular import csv_text
 from active_collection.annotation.xml_files import printable
@@ -40,6 +42,8 @@ class Cvat:
     'manual' and what else CVAT itself writes there is no annotator.
     """
 
+    file = 'annotations.xml'
+
     def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str],
               annotations: Sequence[Annotation] = ()) -> Path:
         """Write cvat.xml."""
@@ -63,8 +67,8 @@ class Cvat:
         write_whole(directory / FRAMES, _frame_map(items, frames))
         return path
 
-    def read(self, path: Path, items: Sequence[Item],
-             classes: Sequence[str]) -> list[Annotation]:
+    def read(self, path: Path, items: Sequence[Item], classes: Sequence[str],
+             reject: Reject = refuse) -> list[Annotation]:
         """Read rectangles and tags; other shapes are an error, for they would be lost."""
         text = text_of(path)
         if '<!DOCTYPE' in text or '<!ENTITY' in text:
@@ -79,13 +83,13 @@ class Cvat:
             name = image.get('name', '')
             for number, shape in enumerate(image):
                 where = f'{path}: {name}: {shape.tag}[{number}]'
-                with place(where, 'box with xtl, ytl, xbr, ybr, or tag'):
+                with entry(where, 'box with xtl, ytl, xbr, ybr, or tag', reject):
                     item = item_of(name, files, where)
                     source = shape.get('source', '')
                     annotation = Annotation(item.unit_id, shape.get('label', ''),
                                             '' if source in _SOURCES else source,
                                             _box(shape, where))
-                found.append(check(annotation, units, where, classes))
+                    found.append(check(annotation, units, where, classes))
         return found
 
 

@@ -13,11 +13,14 @@ from active_collection.annotation.annotations import Annotation
 from active_collection.annotation.annotations import Box
 from active_collection.annotation.annotations import check
 from active_collection.annotation.items import Item
+from active_collection.annotation.reading import Reject
 from active_collection.annotation.reading import by_file
 from active_collection.annotation.reading import by_unit
+from active_collection.annotation.reading import entry
 from active_collection.annotation.reading import item_of
 from active_collection.annotation.reading import json_of
 from active_collection.annotation.reading import place
+from active_collection.annotation.reading import refuse
 from active_collection.files import write_whole
 
 FILE = 'samples.json'
@@ -32,6 +35,8 @@ class FiftyOne:
     other fields of an item are fields of the sample. Boxes are shares of the picture.
     """
 
+    file = FILE
+
     def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str],
               annotations: Sequence[Annotation] = ()) -> Path:
         """Write samples.json."""
@@ -41,8 +46,8 @@ class FiftyOne:
         write_whole(path, json.dumps({'samples': samples}, indent=1) + '\n')
         return path
 
-    def read(self, path: Path, items: Sequence[Item],
-             classes: Sequence[str]) -> list[Annotation]:
+    def read(self, path: Path, items: Sequence[Item], classes: Sequence[str],
+             reject: Reject = refuse) -> list[Annotation]:
         """Read samples.json; samples are known by their file names."""
         content = json_of(path)
         files, units = by_file(items), by_unit(items)
@@ -51,11 +56,13 @@ class FiftyOne:
         found = []
         for number, sample in enumerate(samples):
             where = f'{path}: samples[{number}]'
-            with place(where, 'filepath, detections with label and bounding_box'):
-                item = item_of(str(sample['filepath']), files, where)
+            labels: list[dict[str, Any]] = []
+            with entry(where, 'filepath, detections and classifications', reject):
                 labels = [*_labels(sample, _BOXES), *_labels(sample, _CLASSES)]
-                annotations = [_annotation(label, item) for label in labels]
-            found += [check(a, units, where, classes) for a in annotations]
+            for label in labels:
+                with entry(where, 'label and bounding_box of a detection', reject):
+                    item = item_of(str(sample['filepath']), files, where)
+                    found.append(check(_annotation(label, item), units, where, classes))
         return found
 
 

@@ -15,9 +15,11 @@ from active_collection.annotation.annotations import Annotation
 from active_collection.annotation.annotations import Box
 from active_collection.annotation.annotations import check
 from active_collection.annotation.items import Item
+from active_collection.annotation.reading import Reject
 from active_collection.annotation.reading import by_unit
+from active_collection.annotation.reading import entry
 from active_collection.annotation.reading import json_of
-from active_collection.annotation.reading import place
+from active_collection.annotation.reading import refuse
 from active_collection.annotation.xml_files import printable
 from active_collection.annotation.xml_files import write_xml
 from active_collection.errors import AnnotationError
@@ -42,6 +44,8 @@ class LabelStudio:
     choices are read, too.
     """
 
+    file = FILE
+
     def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str],
               annotations: Sequence[Annotation] = ()) -> Path:
         """Write label_studio.json, and label_studio.xml of `classes`."""
@@ -53,8 +57,8 @@ class LabelStudio:
             write_xml(directory / INTERFACE, _interface(classes))
         return path
 
-    def read(self, path: Path, items: Sequence[Item],
-             classes: Sequence[str]) -> list[Annotation]:
+    def read(self, path: Path, items: Sequence[Item], classes: Sequence[str],
+             reject: Reject = refuse) -> list[Annotation]:
         """Read an export as JSON; cancelled annotations are left out."""
         content = json_of(path)
         units = by_unit(items)
@@ -63,28 +67,29 @@ class LabelStudio:
         found = []
         for number, task in enumerate(content):
             where = f'{path}: [{number}]'
-            with place(where, 'a task of Label Studio with data.unit_id and annotations'):
+            pairs: list[tuple[str, dict[str, Any]]] = []
+            with entry(where, 'a task of Label Studio with data.unit_id and annotations', reject):
                 unit_id = str(task['data']['unit_id'])
-                made = [entry for entry in task.get('annotations', [])
-                        if not entry.get('was_cancelled')]
-                pairs = [pair for entry in made for pair in _results(entry)]
+                made = [one for one in task.get('annotations', [])
+                        if not one.get('was_cancelled')]
+                pairs = [pair for one in made for pair in _results(one)]
             for annotator, result in pairs:
-                with place(where, 'results of type rectanglelabels or choices'):
-                    annotations = _annotations(unit_id, annotator, result, where)
-                found += [check(a, units, where, classes) for a in annotations]
+                with entry(where, 'results of type rectanglelabels or choices', reject):
+                    found += [check(a, units, where, classes)
+                              for a in _annotations(unit_id, annotator, result, where)]
         return found
 
 
 def _interface(classes: Sequence[str]) -> ElementTree.Element:
     view = ElementTree.Element('View')
     ElementTree.SubElement(view, 'Image', name=_IMAGE, value=f'${_IMAGE}')
-    for kind, name, entry in (('RectangleLabels', _BOXES, 'Label'),
+    for kind, name, value in (('RectangleLabels', _BOXES, 'Label'),
                               ('Choices', _CLASSES, 'Choice')):
         control = ElementTree.SubElement(view, kind, name=name, toName=_IMAGE)
         if kind == 'Choices':
             control.set('choice', 'multiple')
         for label in classes:
-            ElementTree.SubElement(control, entry, value=printable(label, 'Label Studio'))
+            ElementTree.SubElement(control, value, value=printable(label, 'Label Studio'))
     return view
 
 

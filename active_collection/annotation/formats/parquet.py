@@ -20,8 +20,10 @@ from active_collection.annotation.annotations import Annotation
 from active_collection.annotation.annotations import Box
 from active_collection.annotation.annotations import check
 from active_collection.annotation.items import Item
+from active_collection.annotation.reading import Reject
 from active_collection.annotation.reading import by_unit
-from active_collection.annotation.reading import place
+from active_collection.annotation.reading import entry
+from active_collection.annotation.reading import refuse
 from active_collection.errors import AnnotationError
 from active_collection.files import write_whole
 
@@ -42,6 +44,8 @@ class Parquet:
     picture as a whole.
     """
 
+    file = FILE
+
     def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str],
               annotations: Sequence[Annotation] = ()) -> Path:
         """Write items.parquet; `classes` are not in it."""
@@ -56,25 +60,27 @@ class Parquet:
         write_whole(path, data.getvalue())
         return path
 
-    def read(self, path: Path, items: Sequence[Item],
-             classes: Sequence[str]) -> list[Annotation]:
+    def read(self, path: Path, items: Sequence[Item], classes: Sequence[str],
+             reject: Reject = refuse) -> list[Annotation]:
         """Read a table with the columns unit_id and label, and perhaps annotator and box_*."""
         units = by_unit(items)
         try:
-            rows = pq.read_table(path, page_checksum_verification=True).to_pylist()
+            with path.open('rb') as file:  # of a directory Arrow would read all files
+                table = pq.read_table(file, page_checksum_verification=True)
+            rows = table.to_pylist()
         except (OSError, ValueError, pa.ArrowException) as error:
             raise AnnotationError(path, found=error, expected='Parquet'
                                   ) from error
         found = []
         for number, row in enumerate(rows):
             where = f'{path}: row {number}'
-            with place(where, f'columns unit_id and label; {", ".join(_EDGES)}'):
+            with entry(where, f'columns unit_id and label; {", ".join(_EDGES)}', reject):
                 label = str(row['label'] or '')
                 if not label:
                     continue
                 annotation = Annotation(str(row['unit_id']), label,
                                         str(row.get('annotator') or ''), _box(row))
-            found.append(check(annotation, units, where, classes))
+                found.append(check(annotation, units, where, classes))
         return found
 
 

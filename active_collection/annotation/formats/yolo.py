@@ -13,8 +13,12 @@ from active_collection.annotation.annotations import Box
 from active_collection.annotation.annotations import check
 from active_collection.annotation.items import IMAGES
 from active_collection.annotation.items import Item
+from active_collection.annotation.reading import Reject
 from active_collection.annotation.reading import by_unit
+from active_collection.annotation.reading import entry
+from active_collection.annotation.reading import item_of
 from active_collection.annotation.reading import place
+from active_collection.annotation.reading import refuse
 from active_collection.annotation.reading import text_of
 from active_collection.errors import AnnotationError
 from active_collection.files import write_whole
@@ -30,6 +34,8 @@ class Yolo:
     It has boxes only, no annotators, and classes by number: `classes` must name them all.
     data.yaml also lists the pictures in the order in which to label.
     """
+
+    file = FILE
 
     def write(self, items: Sequence[Item], directory: Path, classes: Sequence[str],
               annotations: Sequence[Annotation] = ()) -> Path:
@@ -47,8 +53,8 @@ class Yolo:
         write_whole(path, yaml.safe_dump(content, sort_keys=False))
         return path
 
-    def read(self, path: Path, items: Sequence[Item],
-             classes: Sequence[str]) -> list[Annotation]:
+    def read(self, path: Path, items: Sequence[Item], classes: Sequence[str],
+             reject: Reject = refuse) -> list[Annotation]:
         """Read data.yaml and the files in labels/ beside it; `path` is either's directory too."""
         path = path / FILE if path.is_dir() else path
         try:
@@ -61,17 +67,14 @@ class Yolo:
         stems = {Path(item.file).stem: item for item in items}
         units = by_unit(items)
         found = []
-        for file in sorted((path.parent / LABELS).glob('*.txt')):
+        for file in sorted((path.parent / LABELS).rglob('*.txt')):
             for number, line in enumerate(text_of(file).splitlines(), 1):
                 where = f'{file}:{number}'
                 if not line.strip():
                     continue
-                if file.stem not in stems:
-                    raise AnnotationError(where, found=f'picture {file.stem!r}', expected='one of '
-                                          'this export (labels of another round?)')
-                with place(where, 'class x y width height'):
-                    annotation = _annotation(line, stems[file.stem], names)
-                found.append(check(annotation, units, where, classes))
+                with entry(where, 'class x y width height', reject):
+                    item = item_of(file.stem, stems, where)
+                    found.append(check(_annotation(line, item, names), units, where, classes))
         return found
 
 
