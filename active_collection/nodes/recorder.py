@@ -9,6 +9,8 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import CallbackGroup
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock
+from rclpy.clock import ClockType
 from rclpy.duration import Duration
 
 from active_collection.errors import shorten
@@ -26,6 +28,7 @@ from active_collection.nodes.recorder_services import RecorderServices
 from active_collection.nodes.recorder_services import episode_message
 from active_collection.nodes.recorder_session import RecorderSession
 from active_collection.nodes.run import run
+from active_collection.recording import clock_jumps
 from active_collection.recording.disk import readable
 from active_collection.recording.recorder_state import EpisodeEvent
 from active_collection.recording.recorder_state import Snapshot
@@ -62,7 +65,10 @@ class RecorderNode(ManagedNode):
         self._diagnostics = self.create_publisher(
             DiagnosticArray, '/diagnostics', qos.DIAGNOSTICS)
         RecorderServices(self, lambda: self._session, group=self._commands)
-        self.create_timer(STATUS_PERIOD_S, self._report, callback_group=reports)
+        # A simulator that pauses or starts anew must not stop the watch over the disk.
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(
+            STATUS_PERIOD_S, self._report, callback_group=reports, clock=self._steady)
         if settings.auto_start:
             self.start_by_itself()
         else:
@@ -116,7 +122,7 @@ class RecorderNode(ManagedNode):
             publisher.wait_for_all_acked(Duration(seconds=LAST_WORD_S))
 
     def _every(self, period_s: float, callback: Callable[[], None], group: CallbackGroup) -> None:
-        timer = self.create_timer(period_s, callback, callback_group=group)
+        timer = self.create_timer(period_s, callback, callback_group=group, clock=self._steady)
         self._of_session.append(lambda: self.destroy_timer(timer))
 
     def _hear(self, kind: Any, topic: str, callback: Callable[[Any], None]) -> None:
@@ -133,10 +139,12 @@ class RecorderNode(ManagedNode):
                 f'recording {record.episode_id}: {shorten(str(record.scenario))}')
         else:
             losses = ', with losses' if record.has_losses else ''
+            jumps = record.tags.get(clock_jumps.TAG)
+            jumped = f', while the clock jumped ({shorten(jumps)})' if jumps else ''
             reason = record.stop_reason.value if record.stop_reason else 'not finished'
             self.get_logger().info(
                 f'{record.episode_id}: {record.outcome.value} ({reason}), '
-                f'{record.duration_s:.1f} s, {readable(event.size)}{losses}')
+                f'{record.duration_s:.1f} s, {readable(event.size)}{losses}{jumped}')
         self._publish_status()
 
     def _report(self) -> None:

@@ -169,6 +169,7 @@ class RecorderSession:
         clock = self._node.get_clock()
         return Environment(
             ros_ns=lambda: int(clock.now().nanoseconds),
+            simulated_time=bool(self._node.get_parameter('use_sim_time').value),
             ros_distro=os.environ.get('ROS_DISTRO', 'unknown'),
             versions={**versions(self._prefixes), 'python': platform.python_version(),
                       'rmw': rclpy.get_rmw_implementation_identifier()},

@@ -156,6 +156,7 @@ class EpisodeRecorder:
             if episode is None:
                 self._problem = self._disk.problem()
                 return
+            episode.clock.look(self._environment.ros_ns(), self._environment.monotonic())
             if self._environment.monotonic() - episode.started >= episode.limit_s:
                 self._close(Outcome.UNKNOWN, StopReason.TIME_LIMIT, '',
                             timeout_s=FINISH_TIMEOUT_S)
@@ -203,8 +204,9 @@ class EpisodeRecorder:
             state = State.BLOCKED if self._problem else State.IDLE
             return Snapshot(state, self._problem, disk_free=free or 0)
         missing = episode.record.missing_topics
+        without = f'recording without {", ".join(missing)}' if missing else ''
         return Snapshot(
-            state, f'recording without {", ".join(missing)}' if missing else '', episode.record,
+            state, '; '.join(filter(None, [without, episode.clock.message])), episode.record,
             elapsed_s=self._environment.monotonic() - episode.started,
             queue_fill=episode.writer.fill, disk_free=free or 0, topics=episode.statistics(),
             delays_s=episode.delays_s(),
@@ -230,11 +232,12 @@ class EpisodeRecorder:
         episode = self._closing = self.intake.shut()
         if episode is None:
             raise RuntimeError('no episode is open')
-        finished_ns = self._environment.ros_ns()
+        monotonic, started_ns = self._environment.monotonic(), episode.record.started_ns
+        episode.clock.look(self._environment.ros_ns(), monotonic)
         ended = episode.record.amended(
-            finished_ns=max(finished_ns, episode.record.started_ns), outcome=outcome,
+            finished_ns=episode.clock.finished_ns(started_ns, monotonic), outcome=outcome,
             stop_reason=stop_reason, notes=_joined(episode.record.notes, notes),
-            tags={**episode.record.tags, **(tags or {})})
+            tags={**episode.record.tags, **(tags or {}), **episode.clock.tags()})
         try:
             event = self._put_away(episode, ended, timeout_s)
         finally:

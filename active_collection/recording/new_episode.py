@@ -11,6 +11,7 @@ from active_collection.episode import EpisodeRecord
 from active_collection.episode import Source
 from active_collection.names import is_safe_name
 from active_collection.recording.bag_writer import BagWriter
+from active_collection.recording.clock_jumps import ClockJumps
 from active_collection.recording.closed_episodes import check_id
 from active_collection.recording.disk import DiskGuard
 from active_collection.recording.episode_writer import EpisodeWriter
@@ -74,6 +75,9 @@ class NewEpisodes:
                 Reason.MISSING_TOPICS, where,
                 found=f'no publisher of {", ".join(request.missing_topics)}',
                 expected='every required topic')
+        if self._environment.ros_ns() <= 0:
+            raise RefusedError(Reason.UNAVAILABLE, where, found='no ROS time',
+                               expected='a publisher of /clock, as use_sim_time is set')
         self._disk.check_room(self._rate.mean(), self._limit_s(request))
 
     def _limit_s(self, request: StartRequest) -> float:
@@ -116,10 +120,14 @@ class NewEpisodes:
             directory.path, record.episode_id, settings=settings, ros_distro=distro)
         queue = MessageQueue(
             max_bytes=settings.queue_bytes, max_messages=settings.queue_messages)
-        monotonic = self._environment.monotonic
+        environment = self._environment
+        started = environment.monotonic()
         return OpenEpisode(
-            record, directory=directory, writer=EpisodeWriter(bag, queue, monotonic=monotonic),
-            started=monotonic(), limit_s=self._limit_s(request))
+            record, directory=directory,
+            writer=EpisodeWriter(bag, queue, monotonic=environment.monotonic),
+            started=started, limit_s=self._limit_s(request),
+            clock=ClockJumps(environment.ros_ns(), started,
+                             simulated=environment.simulated_time))
 
 
 def _unavailable(path: Path, error: OSError) -> RefusedError:

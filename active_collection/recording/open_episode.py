@@ -12,6 +12,7 @@ from active_collection.episode import EpisodeRecord
 from active_collection.episode import Source
 from active_collection.episode import TopicStatistics
 from active_collection.episode import UncertaintySummary
+from active_collection.recording.clock_jumps import ClockJumps
 from active_collection.recording.episode_writer import EpisodeWriter
 from active_collection.recording.messages import Message
 from active_collection.recording.messages import Topic
@@ -52,15 +53,17 @@ class OpenEpisode:
     :param directory: its locked directory
     :param started: monotonic time (s)
     :param limit_s: longest duration (s)
+    :param clock: told of the time now and then
     """
 
     def __init__(self, record: EpisodeRecord, *, directory: OpenDirectory, writer: EpisodeWriter,
-                 started: float, limit_s: float) -> None:
+                 started: float, limit_s: float, clock: ClockJumps) -> None:
         self.record = record
         self.directory = directory
         self.writer = writer
         self.started = started
         self.limit_s = limit_s
+        self.clock = clock
         self.uncertainty = UncertaintySummary()
         self._counters: dict[str, TopicCounter] = {}
         self._arrivals: dict[str, Arrivals] = {}

@@ -73,6 +73,7 @@ class Environment:
 
     :param ros_ns: ROS time (ns)
     :param monotonic: monotonic time (s)
+    :param simulated_time: whether ROS time comes from a simulator, which may run fast or pause
     :param token: a short text that no two calls share
     :param versions: software name to version, for the records
     :param expected_rates: fully qualified topic name to the rate that it should keep (Hz)
@@ -81,6 +82,7 @@ class Environment:
 
     ros_ns: Callable[[], int] = time.time_ns
     monotonic: Callable[[], float] = time.monotonic
+    simulated_time: bool = False
     token: Callable[[], str] = lambda: secrets.token_hex(3)
     disk: Disk = field(default_factory=LocalDisk)
     ros_distro: str = 'unknown'
