@@ -206,11 +206,11 @@ def index_claims(seconds):
         settings = IndexSettings(extractor=extractor, sampling=Sampling(rate_hz=2.0),
                                  threads=os.cpu_count() or 1)
         for number in range(5):
-            done = index([bag], Path(directory) / f'pool{number}', settings)
-            rates.append(done.added / done.worker_s)
+            seconds, done = timed(index, [bag], Path(directory) / f'pool{number}', settings)
+            rates.append(done.added / seconds)
             shares.append(done.extractor_s / done.worker_s)
     return [Claim(f'{name}, share in the network', shares, 'share', '>=', 0.8),
-            Claim(f'{name}', rates, 'images/s', '>=', 19.0)]
+            Claim(f'{name}, end to end', rates, 'images/s', '>=', 19.0)]
 
 
 if __name__ == '__main__':
