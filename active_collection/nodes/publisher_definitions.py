@@ -44,6 +44,21 @@ class _Question:
     answered: bool = False
 
 
+@dataclass(frozen=True)
+class ToldDefinition:
+    """
+    A definition as far as it is known.
+
+    :param definition: without a text while it is awaited, or where nobody tells it
+    :param problem: what is amiss with it; empty where nothing is
+    :param is_awaited: whether its publisher is still being asked
+    """
+
+    definition: Definition
+    problem: str = ''
+    is_awaited: bool = False
+
+
 class PublisherDefinitions:
     """
     The definition that a bag is to carry: that which the publisher's bytes were made with.
@@ -60,11 +75,9 @@ class PublisherDefinitions:
         self._group = MutuallyExclusiveCallbackGroup()
         self._asked: dict[tuple[str, str], _Question] = {}
 
-    def of(self, type_name: str, publishers: Sequence[Any]) -> tuple[Definition, str]:
+    def of(self, type_name: str, publishers: Sequence[Any]) -> ToldDefinition:
         """
-        Return a type's definition as publishers have it, and what is amiss with it.
-
-        While the answer is under way, the definition has no text and nothing is amiss; ask again.
+        Return a type's definition as publishers have it; while it is awaited, ask again.
 
         :param publishers: TopicEndpointInfo of those that publish this type
         """
@@ -74,12 +87,12 @@ class PublisherDefinitions:
             told.setdefault(type_hash(publisher), publisher)
         told.pop('', None)
         if not installed.type_hash or not told:
-            return installed, ''
+            return ToldDefinition(installed)
         if installed.type_hash in told:
             del told[installed.type_hash]
-            return installed, ''.join(
+            return ToldDefinition(installed, ''.join(
                 f'{_name(publisher)} has another definition of {type_name}; its messages will '
-                'not be readable' for publisher in list(told.values())[:1])
+                'not be readable' for publisher in list(told.values())[:1]))
         told_hash, publisher = next(iter(told.items()))
         question = self._asked.get((type_name, told_hash))
         if question is None:
@@ -89,10 +102,10 @@ class PublisherDefinitions:
         if not question.answered:
             self._ask(question, publisher)
         if question.definition.text or not question.answered:
-            return question.definition, ''
-        return question.definition, (
+            return ToldDefinition(question.definition, is_awaited=not question.answered)
+        return ToldDefinition(question.definition, (
             f'{_name(publisher)} has another definition of {type_name} than this machine '
-            'and does not tell it; recorded without a definition')
+            'and does not tell it; recorded without a definition'))
 
     def is_settled(self) -> bool:
         """Tell whether no answer is under way."""

@@ -122,10 +122,14 @@ class RecorderSession:
             subscriptions.discover()
 
     def drain(self) -> None:
-        """Return when what was sent before the call is with the recorder."""
-        receiver = self._receiver
-        if receiver is not None:
-            receiver.drain()
+        """Return when what was sent before the call is with the recorder, and its types known."""
+        subscriptions, receiver = self._subscriptions, self._receiver
+        if subscriptions is None or receiver is None:
+            return
+        receiver.drain()
+        while not subscriptions.is_defined() and not self._stopping.wait(POLL_S):
+            subscriptions.discover()
+        subscriptions.discover()
 
     def unmatched(self) -> list[str]:
         """Return required topics that are not subscribed to or have no publisher."""

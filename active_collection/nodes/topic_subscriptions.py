@@ -19,7 +19,7 @@ from active_collection.nodes.middleware_events import MiddlewareEvents
 from active_collection.nodes.offered_qos import from_profile
 from active_collection.nodes.offered_qos import to_profile
 from active_collection.nodes.publisher_definitions import PublisherDefinitions
-from active_collection.recording.definitions import Definition
+from active_collection.nodes.publisher_definitions import ToldDefinition
 from active_collection.recording.intake import Intake
 from active_collection.recording.messages import Topic
 from active_collection.recording.qos import RELIABLE
@@ -77,7 +77,7 @@ class RecordedTopic:
     subscriptions: dict[Qos, _Subscribed] = field(default_factory=dict)
     publishers: frozenset[bytes] = frozenset()
     offered: tuple[Qos, ...] = ()
-    definition: Definition | None = None
+    told: ToldDefinition | None = None
     counts_itself: bool = True
     sent_ns: int = 0
     taken_at: float = 0.0
@@ -201,21 +201,21 @@ class TopicSubscriptions:
                 return
             self._recorded[name] = recorded
         fitting = [e for e in endpoints if e.topic_type == recorded.type]
-        definition, mismatch = recorded.definition, ''
-        if fitting or definition is None:
-            definition, mismatch = self._definitions.of(recorded.type, fitting)
+        told = recorded.told
+        if fitting or told is None:
+            told = self._definitions.of(recorded.type, fitting)
         publishers = frozenset(bytes(e.endpoint_gid)[:16] for e in fitting)
         offered = tuple(dict.fromkeys(from_profile(e.qos_profile) for e in fitting))
         others = sorted(set(types) - {recorded.type})
-        if (publishers, offered, definition) != (
-                recorded.publishers, recorded.offered, recorded.definition):
+        if (publishers, offered, told) != (
+                recorded.publishers, recorded.offered, recorded.told):
             self._problems.pop(name, None)
-            self._adapt(name, recorded, definition, offered)
+            self._adapt(name, recorded, told, offered)
             self._changed_at = time.monotonic()
             recorded.publishers, recorded.offered = publishers, offered
-            recorded.definition = definition
+            recorded.told = told
             self._intake.keep_latched(name, set(publishers))
-        problems = [mismatch] if mismatch else []
+        problems = [told.problem] if told.problem else []
         if others:
             problems.append(f'has publishers of {", ".join(others)} too; only {recorded.type} is '
                             'recorded')
@@ -240,9 +240,10 @@ class TopicSubscriptions:
                            f'machine ({error})')
             return None
 
-    def _adapt(self, name: str, recorded: RecordedTopic, definition: Definition,
+    def _adapt(self, name: str, recorded: RecordedTopic, told: ToldDefinition,
                offered: tuple[Qos, ...]) -> None:
-        self._intake.add_topic(Topic(name, definition, offered))
+        self._intake.add_topic(Topic(
+            name, told.definition, offered, is_awaited=told.is_awaited))
         override = self._overrides.get(name)
         wanted = ((override,) if override is not None
                   else requests(offered, depth=self._settings.history_depth))

@@ -3,10 +3,12 @@
 """Write the messages of an episode into the MCAP files of a rosbag2 directory."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from active_collection.recording.background_sync import BackgroundSync
+from active_collection.recording.held_messages import HeldMessages
 from active_collection.recording.latched import LatchedMessages
 from active_collection.recording.mcap_chunk import Channel
 from active_collection.recording.mcap_file import McapFile
@@ -59,6 +61,7 @@ class BagWriter:
             depth=settings.latched_depth, max_bytes=settings.latched_bytes)
         self._latching: set[str] = set()
         self._named: set[str] = set()
+        self._held = HeldMessages()
         self._channels: dict[str, Channel] = {}
         self._first_unsafe: float | None = None
         self._file = self._open(0)
@@ -84,13 +87,19 @@ class BagWriter:
         Add a topic, or state anew what its publishers offer.
 
         What a channel says of them stands: rosbags reads only topics of which metadata.yaml and
-        every file say the same.
+        every file say the same. Messages of one whose definition is awaited wait for it.
+
+        :raises OSError: where messages have waited and the disk refuses them
         """
         if topic.is_latched:
             self._latching.add(topic.name)
         if topic.name not in self._named:
             self._topics[topic.name] = topic
         self._counts.setdefault(topic.name, _Counts())
+        if topic.is_awaited and topic.name not in self._named:
+            self._held.expect(topic.name)
+        else:
+            self._write_all(self._held.release(topic.name))
 
     def write(self, message: Message, now: float) -> None:
         """
@@ -99,11 +108,8 @@ class BagWriter:
         :param now: monotonic time (s), for `keep_durable`
         :raises OSError: where the disk refuses
         """
-        if self._is_to_be_split(message):
-            self._split(message.receive_ns)
-        if message.topic in self._latching:
-            self._latched.remember(message)
-        self._write(message, message.receive_ns)
+        if not self._held.hold(message, now):
+            self._write_all([message])
         if self._first_unsafe is None:
             self._first_unsafe = now
 
@@ -116,6 +122,8 @@ class BagWriter:
         :raises OSError: where the disk refuses
         """
         age = self._settings.durable_age_s / 2
+        if self._held.is_over(now):
+            self._write_all(self._held.release_all())
         if self._settings.sync == 'age':
             self._file.sync_often(self._sync)
         if self._first_unsafe is None:
@@ -139,6 +147,7 @@ class BagWriter:
         """
         try:
             if whole:
+                self._write_all(self._held.release_all())
                 self._file.close_chunks()
             summary = self._summary()
             if self._file.closed:
@@ -179,6 +188,14 @@ class BagWriter:
             self._write(message, at_ns)
             self._counts[message.topic].repeated += 1
             self._counts[message.topic].repeated_bytes += len(message.data)
+
+    def _write_all(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            if self._is_to_be_split(message):
+                self._split(message.receive_ns)
+            if message.topic in self._latching:
+                self._latched.remember(message)
+            self._write(message, message.receive_ns)
 
     def _write(self, message: Message, log_ns: int) -> None:
         channel = self._channels.get(message.topic)

@@ -265,6 +265,7 @@ class EpisodeRecorder:
         ended = replace(ended, topics=episode.statistics(closed=True),
                         uncertainty=episode.uncertainty)
         if summary is not None:
+            ended = replace(ended, tags={**ended.tags, **summary.tags()})
             try:
                 write_metadata(path, episode.writer.information(summary), ended)
                 path = self.store.close(episode.directory)

@@ -45,8 +45,8 @@ class McapFile:
         self.start_ns = NEVER
         self.end_ns = 0
         self._chunk_bytes = chunk_bytes
-        self._schemas: dict[str, bytes] = {}
-        self._schema_ids: dict[str, int] = {}
+        self._schemas: dict[Definition | bytes, bytes] = {}
+        self._schema_ids: dict[Definition, int] = {}
         self._channels: dict[int, Channel] = {}
         self._chunks: dict[str, OpenChunk] = {}
         self._chunk_indexes: list[bytes] = []
@@ -81,8 +81,9 @@ class McapFile:
         """
         schema_id = 0
         if definition.encoding:
-            schema_id = self._schema_ids.setdefault(definition.type, len(self._schema_ids) + 1)
-            self._schemas[definition.type] = records.schema(
+            # Publishers of one type may have been built with different releases of its package.
+            schema_id = self._schema_ids.setdefault(definition, len(self._schema_ids) + 1)
+            self._schemas[definition] = records.schema(
                 schema_id, definition.type, definition.encoding, definition.text.encode())
         number = len(self._channels) + 1
         metadata = {'offered_qos_profiles': qos, 'topic_type_hash': definition.type_hash}
@@ -90,7 +91,7 @@ class McapFile:
         if compression not in self._chunks:
             self._chunks[compression] = OpenChunk.of(compression)
         chunk = self._chunks[compression]
-        channel = Channel(number, self._schemas.get(definition.type, b'') + record, chunk)
+        channel = Channel(number, self._schemas.get(definition, b'') + record, chunk)
         self._channels[number] = channel
         return channel
 
@@ -104,7 +105,7 @@ class McapFile:
         if '' not in self._chunks:
             self._chunks[''] = OpenChunk.of('')
         if schema:
-            self._schemas.setdefault(schema.hex(), schema)
+            self._schemas.setdefault(schema, schema)
         adopted = Channel(number, schema + channel, self._chunks[''])
         self._channels[number] = adopted
         return adopted

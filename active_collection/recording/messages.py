@@ -17,11 +17,13 @@ class Topic:
 
     :param name: fully qualified
     :param qos: what its publishers offer
+    :param is_awaited: whether the definition is not known yet, and its publisher is being asked
     """
 
     name: str
     definition: Definition
     qos: tuple[Qos, ...] = ()
+    is_awaited: bool = False
 
     @property
     def is_latched(self) -> bool:

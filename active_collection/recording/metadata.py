@@ -18,6 +18,8 @@ from active_collection.files import write_whole
 from active_collection.recording.messages import Topic
 
 VERSION = 9
+#: Tag: topics whose messages are in the bag without a definition with which to read them.
+UNDEFINED = 'topics_without_definition'
 _Dumper: Any = getattr(yaml, 'CSafeDumper', yaml.SafeDumper)
 
 
@@ -57,6 +59,12 @@ class BagSummary:
     def messages(self) -> int:
         """Return the messages of all files."""
         return sum(file.messages for file in self.files)
+
+    def tags(self) -> dict[str, str]:
+        """Return what the record is to say of it."""
+        undefined = [topic.topic.name for topic in self.topics
+                     if topic.messages and not topic.topic.definition.encoding]
+        return {UNDEFINED: ', '.join(undefined)} if undefined else {}
 
 
 def information(summary: BagSummary, *, ros_distro: str,

@@ -73,6 +73,7 @@ class OpenEpisode:
         counter = self._counters.setdefault(topic.name, TopicCounter(
             topic.name, topic.definition.type, has_stamps=topic.definition.begins_with_header))
         counter.latched |= topic.is_latched
+        counter.has_stamps |= topic.definition.begins_with_header
         self._arrivals[topic.name] = arrivals
         self.writer.add_topic(topic)
 

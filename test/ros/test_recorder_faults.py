@@ -3,7 +3,6 @@
 """Recorder nodes in processes of their own that meet with accidents."""
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -21,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from active_collection.msg import Episode
 from active_collection.srv import FinishEpisode
 from active_collection.srv import StartEpisode
-from mcap.reader import make_reader
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 from recorder_peers import LATCHED
@@ -181,30 +179,3 @@ def test_salvage_that_takes_long_holds_up_no_start(peer, recorder, tmp_path):
     # then it is whole, and the salvage still goes on
     assert verify(tmp_path / 'data' / answer.episode.path) == []
     assert left.is_dir()
-
-
-def test_schema_is_that_of_the_publisher_where_this_machine_has_another(
-        peer, recorder, tmp_path, monkeypatch):
-    # given a recorder's machine with another release of std_msgs than the publisher's
-    share = tmp_path / 'prefix' / 'share' / 'std_msgs' / 'msg'
-    share.mkdir(parents=True)
-    (share / 'String.msg').write_text('int32 not_the_publishers\n')
-    (share / 'String.json').write_text(json.dumps({'type_hashes': [
-        {'type_name': 'std_msgs/msg/String', 'hash_string': f'RIHS01_{"0" * 64}'}]}))
-    prefixes = os.environ['AMENT_PREFIX_PATH']
-    monkeypatch.setenv('AMENT_PREFIX_PATH', f'{tmp_path / "prefix"}:{prefixes}')
-    recorder(required_topics='["text"]')
-    publisher = peer.create_publisher(String, 'text', qos.STATE)
-    told = peer.get_publishers_info_by_topic(
-        f'{peer.get_namespace()}/text')[0].topic_type_hash.value.hex()
-    # when its messages are recorded
-    assert peer.start('e1').code == StartEpisode.Response.ACCEPTED
-    publisher.publish(String(data='x'))
-    answer = peer.finish('e1')
-    # then the bag has the definition and the hash that the publisher's node tells
-    with next((tmp_path / 'data' / answer.episode.path).glob('*.mcap')).open('rb') as file:
-        summary = make_reader(file).get_summary()
-    [schema] = summary.schemas.values()
-    [channel] = summary.channels.values()
-    assert 'string data' in schema.data.decode() and b'not_the' not in schema.data
-    assert channel.metadata['topic_type_hash'] == f'RIHS01_{told}'
