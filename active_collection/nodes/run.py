@@ -109,10 +109,10 @@ def _start(create: Callable[[], Node], arguments: list[str] | None) -> Node:
 def _created(create: Callable[[], Node]) -> Node:
     """Make the node; a name that rcl, the middleware or rclpy refuses is the user's mistake."""
     try:
-        with warnings.catch_warnings():
-            # What a node that was not made leaves behind is no news beside why it was not made.
-            warnings.filterwarnings('ignore', message='Failed to fini', category=RuntimeWarning)
-            return create()
+        # What a node that was not made leaves behind is no news beside why it was not made. For
+        # good: to put the filters back would take back those that the node sets for libraries.
+        warnings.filterwarnings('ignore', message='Failed to fini', category=RuntimeWarning)
+        return create()
     except NameValidationException as error:
         raise ConfigError('node', found=str(error).splitlines()[0]) from error
     except RCLError as error:
