@@ -7,6 +7,8 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 
@@ -132,6 +134,30 @@ def from_records(source: Source, damaged: Callable[[int, str], None]) -> Content
             contents.distrust_index(position)
             position = _next_chunk(source, position + 1)
     return contents
+
+
+def pairs_of(data: memoryview) -> dict[int, list[tuple[int, int]]]:
+    """
+    Return (time in ns, offset in the chunk) of each channel's messages, of a chunk's indexes.
+
+    :raises ValueError: where the message indexes are corrupt
+    """
+    pairs: dict[int, list[tuple[int, int]]] = {}
+    for opcode, first, last in mcap.records(data):
+        if opcode == mcap.MESSAGE_INDEX:
+            number, entries = mcap.message_index(data[first:last])
+            pairs.setdefault(number, []).extend(entries)
+    return pairs
+
+
+def share_of(chunk: mcap.Chunk, pairs: Mapping[int, list[tuple[int, int]]],
+             wanted: Collection[int]) -> float:
+    """Return which share of a chunk's bytes some channels take, 0 to 1; 1 of an empty one."""
+    starts = sorted((offset, number) for number, of in pairs.items() for _, offset in of)
+    ends = [offset for offset, _ in starts[1:]] + [chunk.size]
+    taken = sum(end - start for (start, number), end in zip(starts, ends, strict=True)
+                if number in wanted)
+    return taken / chunk.size if chunk.size else 1.0
 
 
 def _step(source: Source, position: int, contents: Contents) -> int:

@@ -163,12 +163,11 @@ class McapStorage:
         first = chunk.index_offset
         if not query.sparse and not self._wants_little:
             first = chunk.offset  # all of it is wanted: one call reads chunk and index
-        data = memoryview(self._source.read(
-            first, chunk.index_offset + chunk.index_length - first))
-        pairs = _pairs(data[chunk.index_offset - first:])
+        data = self._source.view(first, chunk.index_offset + chunk.index_length - first)
+        pairs = mcap_index.pairs_of(data[chunk.index_offset - first:])
         if not chunk.channels <= pairs.keys():
             raise ValueError(f'{len(pairs)} channels instead of {len(chunk.channels)}')
-        self._wants_little = _is_little(chunk, pairs, wanted)
+        self._wants_little = mcap_index.share_of(chunk, pairs, wanted) < _SHARE
         alone = not chunk.compression and (query.sparse or self._wants_little)
         if first == chunk.offset and not alone:
             with suppress(ValueError):  # raised again by whoever reads a message of it
@@ -215,7 +214,7 @@ class McapStorage:
     def _alone(self, entry: _Entry) -> Buffer:
         head = self._source.read(entry.offset, _HEAD)
         size = _checked(head, 0, entry)
-        return self._source.read(entry.offset + _HEAD, size)
+        return self._source.view(entry.offset + _HEAD, size)
 
     def _of_chunk(self, entry: _Entry) -> Buffer:
         data = self._whole(self._chunks[entry.chunk])
@@ -249,7 +248,7 @@ class McapStorage:
             raise ValueError(f'{length:,} bytes, more than the limit of '
                              f'{self._limits.chunk_bytes:,}')
         if record is None:
-            record = memoryview(self._source.read(chunk.offset, length))
+            record = self._source.view(chunk.offset, length)
         opcode, length = mcap.PREFIX.unpack_from(record)
         content = record[mcap.PREFIX.size:]
         if opcode != mcap.CHUNK or length != len(content):
@@ -287,27 +286,3 @@ def _checked(data: Buffer, offset: int, entry: _Entry) -> int:
     if length < mcap.MESSAGE_HEAD.size:
         raise ValueError(f'a message record of {length} bytes')
     return int(length) - mcap.MESSAGE_HEAD.size
-
-
-def _pairs(data: memoryview) -> dict[int, list[tuple[int, int]]]:
-    """
-    Return (time in ns, offset in the chunk) of each channel's messages.
-
-    :raises ValueError: where the message indexes are corrupt
-    """
-    pairs: dict[int, list[tuple[int, int]]] = {}
-    for opcode, first, last in mcap.records(data):
-        if opcode == mcap.MESSAGE_INDEX:
-            number, entries = mcap.message_index(data[first:last])
-            pairs.setdefault(number, []).extend(entries)
-    return pairs
-
-
-def _is_little(chunk: mcap.Chunk, pairs: dict[int, list[tuple[int, int]]],
-               wanted: Collection[int]) -> bool:
-    """Tell whether the wanted messages are less than a quarter of a chunk's bytes."""
-    starts = sorted((offset, number) for number, of in pairs.items() for _, offset in of)
-    ends = [offset for offset, _ in starts[1:]] + [chunk.size]
-    taken = sum(end - start for (start, number), end in zip(starts, ends, strict=True)
-                if number in wanted)
-    return taken < _SHARE * chunk.size

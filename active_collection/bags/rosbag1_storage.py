@@ -224,7 +224,7 @@ class Rosbag1Storage:
         if position not in self._kept:
             chunk = self._chunks[position]
             try:
-                packed = self._source.read(chunk.offset, chunk.length)
+                packed = self._source.view(chunk.offset, chunk.length)
                 data = decompress(packed, chunk.compression, self._limits.chunk_bytes,
                                   size=chunk.size)
             except ValueError as error:

@@ -6,6 +6,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from active_collection.bags.buffers import LARGE
+from active_collection.bags.buffers import SMALL
+from active_collection.bags.buffers import Buffers
+
 
 class Source:
     """
@@ -17,6 +21,7 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._buffers = Buffers()
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.size = os.fstat(self._descriptor).st_size
 
@@ -38,6 +43,22 @@ class Source:
             raise ValueError(f'{len(data):,} of {size:,} bytes at {offset:,}')
         return data
 
+    def view(self, offset: int, size: int) -> memoryview:
+        """
+        Return exactly some bytes, in memory that is used again when nobody looks at it any more.
+
+        :raises ValueError: where the file does not have them
+        """
+        if not SMALL <= size <= LARGE or offset < 0 or offset + size > self.size:
+            return memoryview(self.read(offset, size))
+        buffer, filled = self._buffers.take(size), 0
+        while filled < size:
+            count = os.preadv(self._descriptor, [buffer[filled:]], offset + filled)
+            if not count:
+                raise ValueError(f'{filled:,} of {size:,} bytes at {offset:,}')
+            filled += count
+        return buffer.toreadonly()
+
     def up_to(self, offset: int, size: int) -> bytes:
         """Return at most some bytes: fewer where the file ends."""
         return self.read(offset, max(0, min(size, self.size - offset)))
@@ -54,6 +75,7 @@ class Source:
 
     def close(self) -> None:
         """Close the file. Closing it again does nothing."""
+        self._buffers = Buffers()
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
