@@ -17,15 +17,16 @@ class Setting:
     One robot, arm1, and what is around it.
 
     :param path: directory for the ledger and the logs
+    :param robot: serves the robot's actions; None: `Peers`, which are its recorder too
     :param actions: how the robot's actions are named
     """
 
-    def __init__(self, path, *, space=SPACE, **actions):
+    def __init__(self, path, *, space=SPACE, robot=None, **actions):
         self.path = path
         self.space = path / 'space.yaml'
         self.space.write_text(space)
         self.processes = []
-        self.peers = Peers('arm1', **actions)
+        self.peers = robot or Peers('arm1', **actions)
         self.console = Console()
         self.spinner = Spinner(self.peers, self.console)
 

@@ -17,9 +17,12 @@ from active_collection.msg import RobotStatus
 from active_collection.srv import SteerRobot
 from active_collection.srv import SteerScenario
 from agent_setting import Setting
+from fleet_peers import Process
 from fleet_peers import Rig
 from fleet_peers import until
 
+from active_collection.bags.episodes import find_episodes
+from active_collection.bags.episodes import read_record
 from active_collection.episode import Outcome
 from active_collection.nodes import conversions
 
@@ -112,6 +115,34 @@ def test_an_agent_that_was_killed_closes_what_it_left_open_and_goes_on(setting):
     assert not setting.peers.said(RobotStatus.FAULT)
     ids = [record.assignment_id for record in setting.records()]
     assert len(ids) == len(set(ids))
+
+
+def test_a_real_recorder_is_freed_of_a_killed_agents_episode(ros, tmp_path):
+    """And the bag is there, closed, with the reason."""
+    rig, recorder = Rig('arm1'), Process(
+        'recorder', namespace='arm1', log=tmp_path / 'recorder.log',
+        data_directory=tmp_path / 'data', disk_reserve_bytes=0)
+    setting = Setting(tmp_path, robot=rig)
+    setting.processes.append(recorder)
+    try:
+        rig.act.clear()
+        setting.start_scheduler()
+        agent = setting.start_agent()
+        until(lambda: rig.goals)
+        agent.stop(signal.SIGKILL)
+        rig.act.set()
+
+        setting.start_agent()
+
+        until(lambda: setting.state.episodes >= 1)
+        records = {record.episode_id: record for record in map(
+            read_record, find_episodes(tmp_path / 'data'))}
+        stale = records[rig.goals[0].episode_id]
+        assert (stale.outcome, stale.notes) == (
+            Outcome.ABORTED, 'its agent died while it recorded')
+        assert any(record.outcome is Outcome.SUCCESS for record in records.values())
+    finally:
+        setting.close()
 
 
 @pytest.mark.parametrize(('episode_id', 'assignment_id'), [
