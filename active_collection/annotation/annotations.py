@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from unicodedata import category
 
 from active_collection.annotation.items import Item
 from active_collection.errors import AnnotationError
@@ -73,11 +74,12 @@ def check_label(label: str, where: str) -> None:
     Refuse what is no name of a class.
 
     :param where: file and place in it, or argument, for messages
-    :raises AnnotationError: where it is empty or longer than 200 characters
+    :raises AnnotationError: where it is empty, longer than 200 characters or has control
+        characters
     """
-    if not label or len(label) > _LONGEST:
-        raise AnnotationError(where, found=f'label {label!r}',
-                              expected=f'a name of 1 to {_LONGEST} characters')
+    if not label or not _is_name(label):
+        raise AnnotationError(where, found=f'label {label!r}', expected='a name of 1 to '
+                              f'{_LONGEST} characters, none of them a control character')
 
 
 def check_annotator(annotator: str, where: str) -> None:
@@ -85,11 +87,16 @@ def check_annotator(annotator: str, where: str) -> None:
     Refuse what is no name of a person; an empty one is nobody's.
 
     :param where: file and place in it, or argument, for messages
-    :raises AnnotationError: where it is longer than 200 characters
+    :raises AnnotationError: where it is longer than 200 characters or has control characters
     """
-    if len(annotator) > _LONGEST:
-        raise AnnotationError(where, found=f'annotator {annotator!r}',
-                              expected=f'a name of at most {_LONGEST} characters')
+    if not _is_name(annotator):
+        raise AnnotationError(where, found=f'annotator {annotator!r}', expected='a name of at '
+                              f'most {_LONGEST} characters, none of them a control character')
+
+
+def _is_name(text: str) -> bool:
+    # 'Cs', half of a character: JSON can say it, and no file can hold it.
+    return len(text) <= _LONGEST and not any(category(c) in {'Cc', 'Cs'} for c in text)
 
 
 def _check_box(box: Box, item: Item, where: str) -> None:

@@ -97,6 +97,20 @@ def test_whatever_is_wrong_with_one_entry_the_others_are_read(bad, tmp_path):
     assert f'{path}: annotations[1]' in str(read.rejected[0])
 
 
+@pytest.mark.parametrize('name', ['\ud800', 'a\nb', '\x00', 'x' * 201, ''])
+def test_names_that_no_file_can_hold_are_wrong(name, tmp_path):
+    path = write('coco', tmp_path / 'e')
+    content = json.loads(path.read_text())
+    content['categories'].append({'id': 9, 'name': name})
+    content['annotations'].append({**content['annotations'][0], 'category_id': 9})
+    if name:
+        content['annotations'].append({**content['annotations'][0], 'annotator': name})
+    path.write_text(json.dumps(content))
+    read = ingest(path, 'coco', ITEMS, [])
+    assert (len(read.annotations), len(read.rejected)) == (2, 2 if name else 1)
+    write_rejected(tmp_path / 'r.csv', read.rejected)
+
+
 def test_wrong_rows_of_a_table_are_named_by_line(tmp_path):
     path = tmp_path / 'labels.csv'
     path.write_text('unit_id,label,box_x,box_y,box_width,box_height\nu1,mug,,,,\nu1,mug,1,,,\n'

@@ -87,7 +87,8 @@ EXPORT = ('export', '--round', 'HERE/data/rounds/1', '--out', 'HERE/e')
      'HERE/empty: found a directory, expected a label file'),
     ((*EXPORT, '--format', 'lerobot', '--observation', 'HERE/none'),
      'HERE/none: found no such file, expected a readable YAML file'),
-    ((*EXPORT, '--class', ''), "--class: found label '', expected a name of 1 to 200 characters"),
+    ((*EXPORT, '--class', ''), "--class: found label '', expected a name of 1 to 200 characters, "
+     'none of them a control character'),
     (('report', '--pool', 'HERE/none', '--out', 'HERE/o'),
      f'HERE/none/description.json: found no such file, {POOL}'),
     (('report', '--round', 'HERE/none', '--out', 'HERE/o'),

@@ -153,8 +153,8 @@ def test_wrong_labels_are_left_out_named_and_written_down(data, capsys):
     assert err.splitlines() == [
         f"active-collection: left out: {path}: annotations[2] (id 3): found picture "
         "'images/elsewhere.jpg', expected one of this export (labels of another round?)",
-        f'active-collection: left out: {path}: annotations[5] (id 6): found no 7, expected '
-        'image_id, category_id and bbox',
+        f'active-collection: left out: {path}: annotations[5] (id 6): category_id: found 7, '
+        'expected an id that the file itself gives',
         f'active-collection: 2 labels left out, all in {rejected}']
     assert len(rejected.read_text().splitlines()) == 3
     assert len(labels.newest(data / 'rounds' / '1')) == 10

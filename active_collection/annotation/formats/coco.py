@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from collections.abc import Sequence
 from datetime import datetime
 from datetime import timezone
@@ -22,6 +23,7 @@ from active_collection.annotation.reading import item_of
 from active_collection.annotation.reading import json_of
 from active_collection.annotation.reading import place
 from active_collection.annotation.reading import refuse
+from active_collection.errors import AnnotationError
 from active_collection.files import write_whole
 
 FILE = 'coco.json'
@@ -69,13 +71,21 @@ class Coco:
         for number, made in enumerate(entries):
             where = f'{path}: annotations[{number}]{_id(made)}'
             with entry(where, 'image_id, category_id and bbox', reject):
-                item = item_of(images[made['image_id']], files, where)
+                item = item_of(_named(images, made, 'image_id', where), files, where)
                 bbox = made.get('bbox')
                 box = Box(*(float(v) for v in bbox)) if bbox else None
-                annotation = Annotation(item.unit_id, labels[made['category_id']],
-                                        str(made.get('annotator', '')), box)
+                annotation = Annotation(
+                    item.unit_id, _named(labels, made, 'category_id', where),
+                    str(made.get('annotator', '')), box)
                 found.append(check(annotation, units, where, classes))
         return found
+
+
+def _named(names: Mapping[Any, str], entry: Any, key: str, where: str) -> str:
+    if entry[key] not in names:
+        raise AnnotationError(f'{where}: {key}', found=entry[key],
+                              expected='an id that the file itself gives')
+    return names[entry[key]]
 
 
 def _id(entry: Any) -> str:
