@@ -99,6 +99,10 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     for line in (*(line for _, line in report.failed), *report.corrupt[:_SHOWN]):
         print(f'active-collection: left out: {line}', file=sys.stderr)
+    if report.corrupt_count > _SHOWN:
+        for expected, count in report.reasons.most_common(_SHOWN):
+            print(f'active-collection: left out: {count:,} in all: expected {expected}',
+                  file=sys.stderr)
     if not report.units:
         raise BagError(f'{len(bags)} bags', found='none that could be indexed',
                        expected='a bag with images that can be decoded')

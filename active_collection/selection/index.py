@@ -7,6 +7,7 @@ import fcntl
 import math
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ class IndexReport:
     :param copies: bags whose content is that of another one
     :param failed: (bag, one line) for each bag that could not be indexed
     :param corrupt: one line for each message or chunk that was left out, as far as they are kept
-    :param corrupt_count: how many there were
+    :param reasons: what was expected of what was left out, and how often
     :param added: units added
     :param units: units in the pool
     :param extractor_s: time spent in the extractor (s), of the workers' `worker_s`
@@ -86,11 +87,16 @@ class IndexReport:
     copies: int = 0
     failed: tuple[tuple[str, str], ...] = ()
     corrupt: tuple[str, ...] = ()
-    corrupt_count: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     added: int = 0
     units: int = 0
     extractor_s: float = 0.0
     worker_s: float = 0.0
+
+    @property
+    def corrupt_count(self) -> int:
+        """Return how many messages and chunks were left out."""
+        return self.reasons.total()
 
 
 #: Told (bags done, bags to do, units so far) after each job.
@@ -146,7 +152,7 @@ def _run(wanted: Sequence[BagToIndex], pool: Path, settings: IndexSettings,
         corrupt += result.corrupt[:max(0, _LINES - len(corrupt))]
         report = replace(
             report, indexed=report.indexed + result.bags, added=report.added + result.units,
-            corrupt_count=report.corrupt_count + result.corrupt_count,
+            reasons=report.reasons + result.reasons,
             extractor_s=report.extractor_s + result.extractor_s,
             worker_s=report.worker_s + result.total_s)
         progress(done, len(wanted), report.added)

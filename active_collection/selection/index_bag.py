@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -37,6 +38,8 @@ _BATCH = 32
 _BATCH_BYTES = 96 << 20
 #: Lines about damage that are kept of one bag; the rest is counted.
 _LINES = 20
+#: Different reasons that are told apart in one bag.
+_REASONS = 50
 #: Longest stored topic part of a unit's name.
 _NAME_LENGTH = 24
 
@@ -69,19 +72,21 @@ class BagUnits:
     :param rows: one a unit, with the columns of the pool's schema but for embedding_row
     :param embeddings: one float32 array of shape (n, dimension) a batch
     :param corrupt: one line for each message or chunk that was left out, as far as they are kept
-    :param corrupt_count: how many there were
+    :param reasons: what was expected of what was left out, and how often
     :param extractor_s: time spent in the extractor (s)
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     embeddings: list[NDArray[np.float32]] = field(default_factory=list)
     corrupt: list[str] = field(default_factory=list)
-    corrupt_count: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     extractor_s: float = 0.0
 
     def leave_out(self, error: Exception) -> None:
         """Count what is corrupt, and keep the first lines about it."""
-        self.corrupt_count += 1
+        expected = error.expected if isinstance(error, ActiveCollectionError) else ''
+        known = expected in self.reasons or len(self.reasons) < _REASONS
+        self.reasons[expected if known else 'other things'] += 1
         if len(self.corrupt) < _LINES:
             self.corrupt.append(str(error))
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ class JobReport:
 
     :param failed: (bag, one line) for each bag that could not be indexed
     :param corrupt: one line for each message or chunk that was left out, as far as they are kept
-    :param corrupt_count: how many there were
+    :param reasons: what was expected of what was left out, and how often
     :param extractor_s: time spent in the extractor (s), of `total_s`
     """
 
@@ -81,7 +82,7 @@ class JobReport:
     units: int
     failed: tuple[tuple[str, str], ...]
     corrupt: tuple[str, ...]
-    corrupt_count: int
+    reasons: Counter[str]
     extractor_s: float
     total_s: float
 
@@ -100,7 +101,8 @@ def run_job(job: Job) -> JobReport:
     embeddings: list[NDArray[np.float32]] = []
     failed: list[tuple[str, str]] = []
     corrupt: list[str] = []
-    corrupt_count, spent = 0, 0.0
+    reasons: Counter[str] = Counter()
+    spent = 0.0
     for bag in job.bags:
         try:
             units = index_bag(bag.path, stored=bag.stored, key=bag.key, sampling=job.sampling,
@@ -111,13 +113,13 @@ def run_job(job: Job) -> JobReport:
         rows.extend(units.rows)
         embeddings.extend(units.embeddings)
         corrupt.extend(units.corrupt)
-        corrupt_count += units.corrupt_count
+        reasons += units.reasons
         spent += units.extractor_s
     if rows:
         vectors = np.concatenate(embeddings).astype(job.dtype)
         write_part(job.parts / f'{job.bags[0].key}.parquet', rows, vectors)
     return JobReport(len(job.bags) - len(failed), len(rows), tuple(failed), tuple(corrupt),
-                     corrupt_count, spent, perf_counter() - start)
+                     reasons, spent, perf_counter() - start)
 
 
 def write_part(path: Path, rows: Sequence[Mapping[str, Any]], vectors: NDArray[Any]) -> None:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from active_collection.bags.find import find_bags
 from active_collection.bags.images import to_rgb
+from active_collection.cli.main import main
 from active_collection.errors import BagError
 from active_collection.selection.index import IndexSettings
 from active_collection.selection.index import index
@@ -100,9 +101,26 @@ def test_bad_pictures_are_counted_and_the_index_goes_on(tmp_path):
     for line, (_, _, reason), (_, stamp, _) in zip(report.corrupt, BAD.values(), entries[1::2],
                                                    strict=True):
         assert reason in line and f'{TOPIC} at {stamp} ns' in line
+    assert report.reasons['1 to 67,108,864 pixels'] == 5
+    assert report.reasons.total() == len(BAD)
     assert len(Pool.open(tmp_path / 'pool')) == len(BAD)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 200_000  # kB: not one of the bombs went off
+
+
+def test_each_reason_is_told_with_its_number(tmp_path, capsys):
+    content = [ENCODED['jpeg'], *[ENCODED['jpeg'][:-20]] * 30, *[b'GIF'] * 7]
+    write_bag(tmp_path / 'bags' / 'b', [
+        (TOPIC, START_NS + i * 10**8, compressed(data)) for i, data in enumerate(content)])
+
+    assert main(['index', str(tmp_path / 'bags'), '--pool', str(tmp_path / 'pool'), '--rate', '0',
+                 '--processes', '1']) == 0
+
+    out, err = capsys.readouterr()
+    assert '1 frames added, 37 corrupt messages' in out
+    assert err.splitlines()[5:] == [
+        'active-collection: left out: 30 in all: expected a whole JPEG',
+        'active-collection: left out: 7 in all: expected a JPEG or PNG']
 
 
 @settings(max_examples=60, deadline=None)
