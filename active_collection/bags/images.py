@@ -108,9 +108,12 @@ def _raw_to_rgb(message: Any, where: str, max_pixels: int) -> RGB:
         raise BagError(f'{where}: data', found=f'step {step}, {data.size} bytes',
                        expected=f'step >= {row}, {needed} bytes for {height} x {width} '
                                 f'{message.encoding}')
-    rows = np.lib.stride_tricks.as_strided(data, (height, row), (step, 1), writeable=False)
-    if step != row:
-        rows = np.ascontiguousarray(rows)
+    if step == row:  # the usual case, and as_strided takes as long as reading a small picture
+        rows = data[:needed].reshape(height, row)
+        rows.flags.writeable = False
+    else:
+        rows = np.ascontiguousarray(
+            np.lib.stride_tricks.as_strided(data, (height, row), (step, 1), writeable=False))
     shape = (height, width, encoding.channels) if encoding.channels > 1 else (height, width)
     pixels = rows.view(dtype).reshape(shape)
     try:
