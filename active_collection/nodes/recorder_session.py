@@ -97,7 +97,7 @@ class RecorderSession:
         self._subscriptions.discover()
         self._receiver = TopicReceiver(
             self._node, self.recorder.intake, self._subscriptions,
-            period_s=self.settings.receive_period_s)
+            period_s=self.settings.receive_period_s, turn_bytes=self.settings.history_bytes)
 
     def deactivate(self, state: str = INACTIVE) -> None:
         """Close the open episode, take no other, and let go of the subscriptions."""

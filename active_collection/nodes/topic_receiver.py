@@ -11,14 +11,16 @@ from typing import Any
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
-from active_collection.nodes.topic_subscriptions import RecordedTopic
+from active_collection.nodes.recorded_topic import RecordedTopic
 from active_collection.nodes.topic_subscriptions import TopicSubscriptions
 from active_collection.recording.intake import Intake
 from active_collection.recording.messages import Message
+from active_collection.recording.qos import LEAST_DEPTH
 
 InvalidHandle = rclpy_implementation.InvalidHandle
 
-#: Messages taken from one topic before the others have their turn.
+#: Messages taken from one topic before the others have their turn. A topic that brings more than
+#: can be taken must not silence them, so it ends, too, with as many bytes as may have waited.
 TURN = 1000
 #: At the end of an episode, messages under way get this long (s); a topic that was silent for
 #: QUIET_S has none.
@@ -31,14 +33,16 @@ class TopicReceiver:
     Takes messages, as serialized bytes, and hands them to the intake.
 
     :param period_s: pause between two passes over all topics (s)
+    :param turn_bytes: bound on what may wait of one topic (bytes)
     """
 
     def __init__(self, node: Node, intake: Intake, subscriptions: TopicSubscriptions, *,
-                 period_s: float) -> None:
+                 period_s: float, turn_bytes: int) -> None:
         self._node = node
         self._intake = intake
         self._subscriptions = subscriptions
         self._period_s = period_s
+        self._turn_bytes = turn_bytes
         self._passes = 0
         self._passed = threading.Condition()
         self._stop = threading.Event()
@@ -98,13 +102,14 @@ class TopicReceiver:
     def _take(self, name: str, recorded: RecordedTopic, subscription: Any,
               now: Callable[[], int] | None) -> None:
         handle = subscription.handle
-        sent_ns = 0
+        sent_ns, size = 0, 0
         with handle:
             for _ in range(TURN):
                 taken = handle.take_message(recorded.kind, True)
                 if taken is None:
                     break
                 data, info = taken
+                recorded.largest = max(recorded.largest, len(data))
                 sent_ns = info['source_timestamp']
                 sequence = info.get('publication_sequence_number') or 0
                 publisher = info.get('publisher_gid')
@@ -113,6 +118,9 @@ class TopicReceiver:
                 receive_ns = now() if now is not None else info['received_timestamp']
                 self._intake.receive(Message(
                     name, receive_ns or _ros_ns(self._node)(), sent_ns, sequence, identity, data))
+                size += len(data)
+                if size > max(self._turn_bytes, LEAST_DEPTH * recorded.largest):
+                    break
         if sent_ns:
             recorded.sent_ns, recorded.taken_at = sent_ns, time.monotonic()
 

@@ -7,8 +7,6 @@ import importlib
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
@@ -20,10 +18,12 @@ from active_collection.nodes.offered_qos import from_profile
 from active_collection.nodes.offered_qos import to_profile
 from active_collection.nodes.publisher_definitions import PublisherDefinitions
 from active_collection.nodes.publisher_definitions import ToldDefinition
+from active_collection.nodes.recorded_topic import RecordedTopic
+from active_collection.nodes.recorded_topic import Subscribed
 from active_collection.recording.intake import Intake
 from active_collection.recording.messages import Topic
-from active_collection.recording.qos import RELIABLE
 from active_collection.recording.qos import Qos
+from active_collection.recording.qos import fitting_depth
 from active_collection.recording.qos import requests
 from active_collection.recording.settings import RecorderSettings
 from active_collection.recording.topics import TopicSelection
@@ -50,42 +50,6 @@ class HandsOffGroup(CallbackGroup):
 
     def ending_execution(self, entity: Any) -> None:
         """Nothing is held."""
-
-
-@dataclass(frozen=True)
-class _Subscribed:
-    """A subscription, and what the middleware says of it."""
-
-    subscription: Any
-    events: MiddlewareEvents
-
-
-@dataclass
-class RecordedTopic:
-    """
-    A topic that is recorded.
-
-    :param kind: message class
-    :param counts_itself: whether its messages carry their publisher's count, which tells losses
-        better than the middleware's events; true until one does not
-    :param sent_ns: when its newest message was sent, by the publisher's clock (ns)
-    :param taken_at: when that was taken, monotonic (s)
-    """
-
-    type: str
-    kind: Any
-    subscriptions: dict[Qos, _Subscribed] = field(default_factory=dict)
-    publishers: frozenset[bytes] = frozenset()
-    offered: tuple[Qos, ...] = ()
-    told: ToldDefinition | None = None
-    counts_itself: bool = True
-    sent_ns: int = 0
-    taken_at: float = 0.0
-
-    @property
-    def is_reliable(self) -> bool:
-        """Tell whether lost messages are sent again."""
-        return any(request.reliability == RELIABLE for request in list(self.subscriptions))
 
 
 class TopicSubscriptions:
@@ -167,6 +131,8 @@ class TopicSubscriptions:
             for name, types in self._node.get_topic_names_and_types():
                 if self._selection.wants(name):
                     self._follow(name, types)
+            for recorded in self._recorded.values():
+                self._unsubscribe(recorded, recorded.superfluous())
             self.taking = tuple(
                 (name, recorded, subscribed.subscription)
                 for name, recorded in self._recorded.items()
@@ -207,9 +173,12 @@ class TopicSubscriptions:
         publishers = frozenset(bytes(e.endpoint_gid)[:16] for e in fitting)
         offered = tuple(dict.fromkeys(from_profile(e.qos_profile) for e in fitting))
         others = sorted(set(types) - {recorded.type})
-        if (publishers, offered, told) != (
-                recorded.publishers, recorded.offered, recorded.told):
+        depth = fitting_depth(recorded.largest, depth=self._settings.history_depth,
+                              max_bytes=self._settings.history_bytes)
+        if (publishers, offered, told, depth) != (
+                recorded.publishers, recorded.offered, recorded.told, recorded.depth):
             self._problems.pop(name, None)
+            recorded.depth = depth
             self._adapt(name, recorded, told, offered)
             self._changed_at = time.monotonic()
             recorded.publishers, recorded.offered = publishers, offered
@@ -245,24 +214,23 @@ class TopicSubscriptions:
         self._intake.add_topic(Topic(
             name, told.definition, offered, is_awaited=told.is_awaited))
         override = self._overrides.get(name)
+        most = recorded.depth if recorded.depth < self._settings.history_depth else None
         wanted = ((override,) if override is not None
-                  else requests(offered, depth=self._settings.history_depth))
+                  else requests(offered, depth=recorded.depth, most=most))
         for request in wanted:
             if request not in recorded.subscriptions:
                 recorded.subscriptions[request] = self._subscribe(name, recorded, request)
-        # What is not wanted any longer goes last: nothing is missed in between, and what arrives
-        # twice is told by the publisher's count.
-        self._unsubscribe(recorded, set(recorded.subscriptions) - set(wanted))
+        recorded.want(wanted)
 
-    def _subscribe(self, name: str, recorded: RecordedTopic, request: Qos) -> _Subscribed:
+    def _subscribe(self, name: str, recorded: RecordedTopic, request: Qos) -> Subscribed:
         subscription = self._node.create_subscription(
             recorded.kind, name, _never, to_profile(request), raw=True,
             callback_group=self._group, event_callbacks=NO_CALLBACKS)
-        return _Subscribed(subscription, MiddlewareEvents(subscription))
+        return Subscribed(subscription, MiddlewareEvents(subscription))
 
     def _unsubscribe(self, recorded: RecordedTopic, requests_: set[Qos]) -> None:
         for request in requests_:
-            subscribed = recorded.subscriptions.pop(request)
+            subscribed = recorded.remove(request)
             subscribed.events.destroy()
             self._node.destroy_subscription(subscribed.subscription)
 

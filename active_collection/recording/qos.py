@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ RELIABLE = 'reliable'
 BEST_EFFORT = 'best_effort'
 TRANSIENT_LOCAL = 'transient_local'
 VOLATILE = 'volatile'
+
+#: Large messages that may wait at least, whatever they take.
+LEAST_DEPTH = 4
 
 #: How releases before Iron wrote the policies.
 NUMBERED = {
@@ -121,14 +125,37 @@ def adapted(offered: Sequence[Qos], *, depth: int) -> Qos:
         depth=max([depth, *(profile.depth for profile in offered)]))
 
 
-def requests(offered: Sequence[Qos], *, depth: int) -> tuple[Qos, ...]:
+def fitting_depth(size: int, *, depth: int, max_bytes: int) -> int:
+    """
+    Return how many messages may wait until they are taken.
+
+    A reader that cannot keep up fills its history first. A power of two where they are large, so
+    that messages that grow a little change nothing.
+
+    :param size: of a large message (bytes); 0: not known
+    :param depth: of small messages
+    :param max_bytes: bound on all of them, LEAST_DEPTH messages aside (bytes)
+    """
+    fitting = max_bytes // max(size, 1)
+    if fitting >= depth:
+        return depth
+    return int(min(depth, max(LEAST_DEPTH, 1 << fitting.bit_length() >> 1)))
+
+
+def requests(offered: Sequence[Qos], *, depth: int,
+             most: int | None = None) -> tuple[Qos, ...]:
     """
     Return the requests that together get everything that a topic's publishers offer.
 
     One, but two where some publishers latch and some do not: what serves all of them gets no
     latched messages, so those that latch are asked for theirs separately.
+
+    :param most: bound on the depth, whatever publishers keep; None: they may keep more. What
+        latches is asked for all that is latched.
     """
     everything = adapted(offered, depth=depth)
+    if most is not None and not everything.is_latched:
+        everything = replace(everything, depth=min(everything.depth, most))
     latching = [profile for profile in offered if profile.is_latched]
     if not latching or everything.is_latched:
         return (everything,)

@@ -54,6 +54,9 @@ class RecorderSettings(Model):
     history_depth: int = Field(
         default=500, ge=1, le=100_000,
         description='messages a topic that may wait in the middleware between two takes')
+    history_bytes: int = Field(
+        default=16 * MIB, ge=MIB, description='bound on those messages (bytes a topic): of large '
+        'ones fewer may wait, by the largest seen, but at least four')
     latched_depth: int = Field(
         default=1, ge=1, le=1000,
         description='newest messages of a transient_local publisher that open each episode')

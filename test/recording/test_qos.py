@@ -14,6 +14,7 @@ from active_collection.recording.qos import RELIABLE
 from active_collection.recording.qos import TRANSIENT_LOCAL
 from active_collection.recording.qos import VOLATILE
 from active_collection.recording.qos import Qos
+from active_collection.recording.qos import fitting_depth
 from active_collection.recording.qos import from_yaml
 from active_collection.recording.qos import read_overrides
 from active_collection.recording.qos import requests
@@ -62,3 +63,19 @@ def test_overrides_are_read_and_mistakes_named(tmp_path):
             read_overrides(path)
     with pytest.raises(ConfigError):
         read_overrides(tmp_path / 'none.yaml')
+
+
+@pytest.mark.parametrize(('size', 'depth'), [
+    (0, 500), (300, 500), (33_000, 500), (40_000, 256), (921_600, 16), (1_000_000, 16),
+    (6_000_000, 4), (10**9, 4)])
+def test_fewer_large_messages_may_wait(size, depth):
+    assert fitting_depth(size, depth=500, max_bytes=2**24) == depth
+
+
+def test_bound_on_the_depth_holds_for_what_is_not_latched():
+    deep = Qos(depth=1000)
+    latched = Qos(durability='transient_local', depth=50)
+    assert [r.depth for r in requests([deep], depth=500)] == [1000]
+    assert [r.depth for r in requests([deep], depth=16, most=16)] == [16]
+    assert [r.depth for r in requests([latched], depth=16, most=16)] == [50]
+    assert [r.depth for r in requests([deep, latched], depth=16, most=16)] == [16, 50]

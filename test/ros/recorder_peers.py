@@ -116,15 +116,20 @@ def spinning_peer(name, below=''):
 
 
 @contextmanager
-def recorders(peer, data):
-    """Give a function that starts a recorder; whatever still runs at the end is ended."""
+def recorders(peer, data, program=None):
+    """
+    Give a function that starts a recorder; whatever still runs at the end is ended.
+
+    :param program: Python file and arguments to run in place of the installed executable
+    """
     processes = []
 
     def start(**parameters):
         executable = Path(get_package_prefix('active_collection'),
                           'lib', 'active_collection', 'recorder')
+        run = program or [str(executable)]
         values = {'data_directory': data, 'disk_reserve_bytes': 0, **parameters}
-        command = [sys.executable, str(executable), '--ros-args',
+        command = [sys.executable, *run, '--ros-args',
                    '-r', f'__ns:={peer.get_namespace()}']
         for name, value in values.items():
             command += ['-p', f'{name}:={value}']
