@@ -22,12 +22,19 @@ HELP = 'make a whole bag of one whose recorder died'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subcommand's arguments."""
-    parser.add_argument('paths', nargs='+', type=Path, metavar='PATH',
+    parser.add_argument('paths', nargs='+', type=_path, metavar='PATH',
                         help='torn .mcap or .db3 file, directory of such files, or '
                         '<id>.recording')
     parser.add_argument('--output', type=Path, metavar='DIRECTORY',
                         help='rosbag2 directory to make (one PATH only); '
                         "default: PATH with '_salvaged'")
+
+
+def _path(text: str) -> Path:
+    # pathlib takes an empty text, such as a shell variable that is not set, for this directory.
+    if not text:
+        raise argparse.ArgumentTypeError('found an empty text, expected a path')
+    return Path(text)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -45,7 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     if not data.is_dir():
         raise ConfigError(data, found='no directory', expected='a data directory')
     done, copied, failed = 0, 0, 0
-    for result in sync(data, Store(arguments.target, options)):
+    store = Store(arguments.target, options)
+    store.check()
+    for result in sync(data, store):
         if isinstance(result, ActiveCollectionError):
             failed += 1
             print(f'active-collection: {result}', file=sys.stderr)

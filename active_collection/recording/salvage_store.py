@@ -67,7 +67,8 @@ class Salvaged:
             return f'it held no whole message ({self.damages})'
         messages = sum(kept.file.messages for kept in self.kept)
         lost = sum(kept.lost_bytes for kept in self.kept)
-        text = f'kept {messages} messages in {len(self.kept)} files'
+        files = 'one file' if len(self.kept) == 1 else f'{len(self.kept)} files'
+        text = f'kept {messages} messages in {files}'
         return f'{text}, gave up {readable(lost)} ({self.damages})' if self.damages else text
 
     @property
@@ -134,6 +135,8 @@ def salvage_path(path: Path, target: Path | None = None) -> Salvaged:
         or the target exists
     :raises OSError: where the disk refuses
     """
+    if path.name in {'', '..'}:
+        path = path.resolve()
     if path.is_dir() and path.name.endswith(RECORDING_SUFFIX) and target is None:
         directory = lock(path)
         if directory is None:
@@ -145,7 +148,7 @@ def salvage_path(path: Path, target: Path | None = None) -> Salvaged:
         raise RecordingError(path, found='no MCAP or SQLite file', expected=f'an {MCAP} or '
                              f'{DATABASE} file, or a directory with some')
     bare = path.name.removesuffix(MCAP).removesuffix(DATABASE)
-    target = target or path.with_name(f'{bare}_salvaged')
+    target = target or path.parent / f'{bare}_salvaged'
     if target.exists():
         raise RecordingError(target, found='something', expected='nothing: it is to be made')
     partial = target.with_name(f'.{target.name}{SALVAGING}')
@@ -226,7 +229,8 @@ def _salvaged_record(record: EpisodeRecord, summary: BagSummary) -> EpisodeRecor
         for t in summary.topics)
     return replace(
         record, revision=record.revision + 1, finished_ns=max(end_ns, record.started_ns),
-        stop_reason=StopReason.SALVAGED, topics=topics)
+        stop_reason=StopReason.SALVAGED, topics=topics,
+        tags={**record.tags, **summary.tags()})
 
 
 def _merged(kept: Sequence[Kept]) -> tuple[TopicSummary, ...]:

@@ -52,7 +52,7 @@ class Store:
     def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
         import fsspec  # type: ignore[import-untyped]
 
-        if '://' not in url:
+        if not url.partition('://')[2].strip('/'):
             raise ConfigError('target', found=url, expected='a URL: file:///…, s3://…, sftp://…')
         try:
             self._files, self._root = fsspec.core.url_to_fs(url, **(options or {}))
@@ -63,6 +63,19 @@ class Store:
         self.url = url.rstrip('/')
         self._root = self._root.rstrip('/')
         self._atomic = url.split('://', 1)[0] in _ATOMIC
+
+    def check(self) -> None:
+        """
+        See that it is there, or make it.
+
+        :raises ConfigError: where it cannot be reached or made
+        """
+        try:
+            self._files.makedirs(self._root, exist_ok=True)
+        except Exception as error:  # each file system has errors of its own
+            raise ConfigError(
+                f'target {self.url}', found=f'{type(error).__name__}: {error}',
+                expected='a store that can be read and written') from error
 
     def sha256(self, name: str) -> str:
         """

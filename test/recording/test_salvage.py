@@ -207,6 +207,21 @@ def test_command_line_names_what_it_cannot_salvage(tmp_path, capsys):
     assert error.count('\n') == 2 and 'x.mcap' in error and 'none' in error
 
 
+def test_command_line_takes_this_directory_and_no_empty_path(
+        make_bench, tmp_path, capsys, monkeypatch):
+    _, content = left_by_a_killed_recorder(make_bench(chunk_bytes=10_000))
+    bag = tmp_path / 'bag'
+    bag.mkdir()
+    (bag / 'e1_0.mcap').write_bytes(content['e1_0.mcap'])
+    monkeypatch.chdir(bag)
+    with pytest.raises(SystemExit) as end:
+        command_line.main(['salvage', ''])
+    assert end.value.code == 2 and 'empty' in capsys.readouterr().err
+    assert command_line.main(['salvage', '.']) == 0
+    assert count(tmp_path / 'bag_salvaged') > 200
+    assert command_line.main(['salvage', '/']) == 2
+
+
 @pytest.mark.parametrize('content', [b'', MAGIC, MAGIC + b'\x01'])
 def test_a_file_without_a_whole_message_makes_no_bag(tmp_path, capsys, content):
     (tmp_path / 'x.mcap').write_bytes(content)

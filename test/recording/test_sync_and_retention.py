@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from active_collection.cli import main as command_line
 from active_collection.cli import sync as sync_command
 from active_collection.episode import Outcome
 from active_collection.errors import ActiveCollectionError
@@ -112,6 +113,9 @@ def test_store_that_refuses_is_named_for_each_episode(data, tmp_path, capsys):
         Store('/no/url')
     with pytest.raises(ConfigError):
         Store('nonsense://x')
+    for nowhere in ('file://', 'file:///', 's3://'):
+        with pytest.raises(ConfigError):
+            Store(nowhere)
 
 
 def test_sync_to_an_s3_server(data, tmp_path):
@@ -143,6 +147,14 @@ def test_command_says_what_it_did(data, tmp_path, capsys):
     arguments = parser.parse_args([str(data), (tmp_path / 'copy').as_uri()])
     assert sync_command.run(arguments) == 0
     assert '3 episodes' in capsys.readouterr().out
+
+
+def test_command_names_a_store_that_cannot_be_used_once(data, tmp_path, capsys):
+    (tmp_path / 'file').write_text('')
+    target = (tmp_path / 'file' / 'below').as_uri()
+    assert command_line.main(['sync', str(data), target]) == 2
+    error = capsys.readouterr().err
+    assert error.count('\n') == 1 and target in error
 
 
 def test_nothing_is_removed_without_a_limit_or_of_other_outcomes(bench, data):
