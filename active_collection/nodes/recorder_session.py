@@ -12,9 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import rclpy
+from rclpy.exceptions import NameValidationException
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from active_collection.errors import ActiveCollectionError
+from active_collection.errors import ConfigError
 from active_collection.errors import RecordingError
 from active_collection.nodes.publisher_definitions import PublisherDefinitions
 from active_collection.nodes.topic_receiver import TopicReceiver
@@ -40,6 +43,7 @@ POLL_S = 0.02
 #: How long the end of the process waits for messages that have arrived already (s).
 LAST_FLUSH_S = 0.3
 INACTIVE = 'inactive'
+RCLError = rclpy_implementation.RCLError
 
 
 class RecorderSession:
@@ -61,12 +65,12 @@ class RecorderSession:
         self._prefixes = [
             Path(p) for p in os.environ.get('AMENT_PREFIX_PATH', '').split(':') if p]
         self._selection = TopicSelection(
-            settings, namespace=node.get_namespace(), resolve=node.resolve_topic_name)
+            settings, namespace=node.get_namespace(), resolve=self._resolve)
         overrides = (read_overrides(Path(settings.qos_overrides).expanduser())
                      if settings.qos_overrides else {})
         self._overrides = {
-            node.resolve_topic_name(name): request for name, request in overrides.items()}
-        self.expected_rates = parse_rates(settings.expected_rates, node.resolve_topic_name)
+            self._resolve(name): request for name, request in overrides.items()}
+        self.expected_rates = parse_rates(settings.expected_rates, self._resolve)
         self.recorder = EpisodeRecorder(
             settings, robot=node.get_namespace().strip('/'), publish=publish,
             environment=self._environment())
@@ -168,6 +172,15 @@ class RecorderSession:
             else:
                 self._log.info(
                     f'removed {removal.path}: {removal.record.outcome.value}, {removal.reason}')
+
+    def _resolve(self, name: str) -> str:
+        """Return a topic's full name; one that is none is a mistake in the parameters."""
+        try:
+            return self._node.resolve_topic_name(name)
+        except (RCLError, NameValidationException) as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f'topic {name!r}', found=reason.split(', at ')[0],
+                              expected='the name of a ROS topic') from error
 
     def _environment(self) -> Environment:
         clock = self._node.get_clock()

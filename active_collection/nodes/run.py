@@ -114,7 +114,8 @@ def _created(create: Callable[[], Node]) -> Node:
         warnings.filterwarnings('ignore', message='Failed to fini', category=RuntimeWarning)
         return create()
     except NameValidationException as error:
-        raise ConfigError('node', found=str(error).splitlines()[0]) from error
+        said = [line.strip() for line in str(error).splitlines()]
+        raise ConfigError('node', found=' '.join(said[:2])) from error
     except RCLError as error:
         raise ConfigError('node', found=_WHERE_IN_RCL.split(str(error))[0]) from error
 

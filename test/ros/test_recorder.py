@@ -228,6 +228,15 @@ def test_a_data_directory_that_cannot_be_written_ends_in_one_line(peer, recorder
     assert process.returncode == 2 and output.count('\n') == 1 and 'data_directory' in output
 
 
+@pytest.mark.parametrize('parameter', [
+    'topics', 'required_topics', 'expected_rates', 'uncertainty_topic'])
+def test_a_topic_name_that_is_none_ends_in_one_line_that_has_it(recorder, parameter):
+    value = {'expected_rates': "['not a name=3']", 'uncertainty_topic': "'not a name'"}
+    process = recorder(**{parameter: value.get(parameter, "['not a name']")})
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 2 and output.count('\n') == 1 and "'not a name'" in output
+
+
 def test_garbage_is_recorded_and_unknown_types_are_named(peer, recorder, tmp_path, monkeypatch):
     # given a recorder on a machine that lacks a message package
     stub = tmp_path / 'stub' / 'shape_msgs'
