@@ -3,6 +3,7 @@
 """Messages that arrive before the definition of their type is known."""
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from active_collection.recording import held_messages
 from active_collection.recording.definitions import Definition
 from active_collection.recording.messages import Topic
 from active_collection.recording.qos import Qos
+from active_collection.recording.salvage_store import salvage_path
 from active_collection.recording.verify import verify
 
 HASH = f'RIHS01_{"7" * 64}'
@@ -142,3 +144,20 @@ def test_two_releases_of_a_type_in_one_bag_keep_a_schema_each(bench):
     finish(bench)
     assert schemas(bench.last_path) == {
         '/a': {'string data\n'}, '/late': {'string of_the_publisher\n'}}
+
+
+def test_salvaged_record_names_topics_without_definition_too(bench, tmp_path):
+    bench.recorder.intake.add_topic(GIVEN_UP)
+    bench.start(episode_id='e1')
+    bench.send('/late', count=5)
+
+    def is_written_with_time():
+        bench.clock.pass_s(0.3)
+        return bench.recorder.snapshot().topics[0].written == 5
+
+    wait_for(is_written_with_time)
+    left = tmp_path / 'left' / 'e1.recording'
+    shutil.copytree(bench.last_path, left)
+    record = salvage_path(left).record
+    assert record.tags['topics_without_definition'] == '/late'
+    assert record.topics[0].written == 5
