@@ -180,7 +180,7 @@ def unseen_nll(trained, unseen):
     """Return the mean over members of the negative log-likelihood on episodes not trained on."""
     prediction = trained.members.stacked().predict(unseen.observations)
     return negative_log_likelihood(
-        prediction.mean, prediction.variance, unseen.actions).mean().item()
+        prediction.mean, prediction.variance, unseen.actions[:, None]).mean().item()
 
 
 def node_claims(seed, seconds):
