@@ -17,7 +17,14 @@ rclpy = pytest.importorskip('rclpy')
 
 @pytest.fixture(scope='module')
 def ros():
-    """Give an initialised rclpy and shut it down after the module."""
+    """
+    Give an initialised rclpy and shut it down after the module.
+
+    A node stands by all the while: with the last one, Fast DDS would take down what it has
+    discovered, and begin anew in each test.
+    """
     rclpy.init()
+    anchor = rclpy.create_node('anchor')
     yield rclpy
+    anchor.destroy_node()
     rclpy.try_shutdown()
