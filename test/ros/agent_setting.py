@@ -1,6 +1,7 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
 """A scheduler and an agent as processes, with the agent's peers served here."""
+import rclpy
 from active_collection.msg import SchedulerState
 from fleet_peers import SPACE
 from fleet_peers import Console
@@ -57,3 +58,6 @@ class Setting:
         for process in self.processes:
             process.close()
         self.spinner.close()
+        # A context of its own for each test: no thread of this one's executor lives on in it.
+        rclpy.try_shutdown()
+        rclpy.init()

@@ -17,14 +17,7 @@ rclpy = pytest.importorskip('rclpy')
 
 @pytest.fixture(scope='module')
 def ros():
-    """
-    Give an initialised rclpy and shut it down after the module.
-
-    A node stands by all the while: with the last one, Fast DDS would take down what it has
-    discovered, and begin anew in each test.
-    """
+    """Give an initialised rclpy and shut it down after the module."""
     rclpy.init()
-    anchor = rclpy.create_node('anchor')
     yield rclpy
-    anchor.destroy_node()
     rclpy.try_shutdown()
