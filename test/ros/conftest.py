@@ -21,3 +21,21 @@ def ros():
     rclpy.init()
     yield rclpy
     rclpy.try_shutdown()
+
+
+@pytest.fixture
+def peer(ros, request):
+    """Give a spinning node in a namespace of the test's own, which asks recorders."""
+    from recorder_peers import spinning_peer  # imports rclpy: once the domain is set
+
+    with spinning_peer(request.node.name) as node:
+        yield node
+
+
+@pytest.fixture
+def recorder(peer, tmp_path):
+    """Give a starter of recorder nodes in the peer's namespace; the data lies in `data`."""
+    from recorder_peers import recorders
+
+    with recorders(peer, tmp_path / 'data') as start:
+        yield start

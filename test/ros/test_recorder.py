@@ -25,8 +25,6 @@ from mcap.reader import make_reader
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 from recorder_peers import LATCHED
-from recorder_peers import recorders
-from recorder_peers import spinning_peer
 from recorder_peers import stored
 from recorder_peers import wait_for
 from rosbags.rosbag2 import Reader
@@ -41,18 +39,6 @@ from active_collection.bags.episodes import read_record
 from active_collection.nodes import qos
 
 PIXELS = array('B', bytes(640 * 480 * 3))
-
-
-@pytest.fixture
-def peer(ros, request):
-    with spinning_peer(request.node.name) as node:
-        yield node
-
-
-@pytest.fixture
-def recorder(peer, tmp_path):
-    with recorders(peer, tmp_path / 'data') as start:
-        yield start
 
 
 def test_records_what_is_published_from_start_to_finish(peer, recorder, tmp_path):

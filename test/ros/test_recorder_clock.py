@@ -17,8 +17,6 @@ from active_collection.srv import FinishEpisode
 from active_collection.srv import StartEpisode
 from builtin_interfaces.msg import Time
 from rclpy.qos import QoSProfile
-from recorder_peers import recorders
-from recorder_peers import spinning_peer
 from recorder_peers import wait_for
 from rosbags.rosbag2 import Reader
 from rosgraph_msgs.msg import Clock
@@ -26,18 +24,6 @@ from std_msgs.msg import String
 
 from active_collection.bags.episodes import read_record
 from active_collection.recording.verify import verify
-
-
-@pytest.fixture
-def peer(ros, request):
-    with spinning_peer(request.node.name) as node:
-        yield node
-
-
-@pytest.fixture
-def recorder(peer, tmp_path):
-    with recorders(peer, tmp_path / 'data') as start:
-        yield start
 
 
 @pytest.fixture

@@ -18,19 +18,12 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from recorder_peers import recorders
-from recorder_peers import spinning_peer
 from recorder_peers import wait_for
 from std_msgs.msg import String
 
 from active_collection.bags.episodes import read_record
 from active_collection.nodes import qos
 from active_collection.recording.verify import verify
-
-
-@pytest.fixture
-def peer(ros, request):
-    with spinning_peer(request.node.name) as node:
-        yield node
 
 
 @pytest.fixture

@@ -23,8 +23,6 @@ from active_collection.srv import StartEpisode
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 from recorder_peers import LATCHED
-from recorder_peers import recorders
-from recorder_peers import spinning_peer
 from recorder_peers import stored
 from recorder_peers import wait_for
 from std_msgs.msg import String
@@ -34,18 +32,6 @@ from active_collection.nodes import qos
 from active_collection.recording.verify import verify
 
 BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-
-
-@pytest.fixture
-def peer(ros, request):
-    with spinning_peer(request.node.name) as node:
-        yield node
-
-
-@pytest.fixture
-def recorder(peer, tmp_path):
-    with recorders(peer, tmp_path / 'data') as start:
-        yield start
 
 
 @contextmanager

@@ -16,8 +16,6 @@ from active_collection.msg import RecorderStatus
 from active_collection.srv import FinishEpisode
 from active_collection.srv import StartEpisode
 from diagnostic_msgs.msg import DiagnosticStatus
-from recorder_peers import recorders
-from recorder_peers import spinning_peer
 from recorder_peers import stored
 from recorder_peers import wait_for
 from std_msgs.msg import String
@@ -26,18 +24,6 @@ from active_collection.bags.episodes import read_record
 from active_collection.nodes import qos
 
 ERROR = DiagnosticStatus.ERROR[0] if isinstance(DiagnosticStatus.ERROR, bytes) else 2
-
-
-@pytest.fixture
-def peer(ros, request):
-    with spinning_peer(request.node.name) as node:
-        yield node
-
-
-@pytest.fixture
-def recorder(peer, tmp_path):
-    with recorders(peer, tmp_path / 'data') as start:
-        yield start
 
 
 def test_starts_by_itself_unless_told_otherwise(peer, recorder):

@@ -15,7 +15,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from active_collection.srv import StartEpisode
 from rclpy.qos import QoSProfile
 from recorder_peers import recorders
-from recorder_peers import spinning_peer
 from recorder_peers import stored
 from recorder_peers import wait_for
 from std_msgs.msg import String
@@ -28,12 +27,6 @@ IMAGE_BYTES = 640 * 480 * 3
 #: Beside the Python and the middleware of an idle recorder (90 MB): 96 MiB of queue, 16 MiB of
 #: history a topic, the chunk that is being written, what the receiver takes and the allocator.
 MOST_MB = 300
-
-
-@pytest.fixture
-def peer(ros, request):
-    with spinning_peer(request.node.name) as node:
-        yield node
 
 
 def resident_mb(process):

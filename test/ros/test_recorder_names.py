@@ -21,19 +21,6 @@ from recorder_peers import spinning_peer
 from active_collection.bags.episodes import read_record
 from active_collection.recording.verify import verify
 
-
-@pytest.fixture
-def peer(ros, request):
-    with spinning_peer(request.node.name) as node:
-        yield node
-
-
-@pytest.fixture
-def recorder(peer, tmp_path):
-    with recorders(peer, tmp_path / 'data') as start:
-        yield start
-
-
 #: A ROS string ends at its first NUL, so the last two arrive as an empty one and a harmless one.
 NAMES = ('a/b', '../../../outside', '/etc/passwd', '.', '..', '...x/..', 'pick 🤖', 'a\nb',
          'x' * 10_000, '\0hidden')
