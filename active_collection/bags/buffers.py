@@ -24,8 +24,10 @@ class Buffers:
 
     def take(self, size: int) -> memoryview:
         """Return a writable view of `size` bytes, of any content."""
-        for buffer in self._buffers:
+        for place, buffer in enumerate(self._buffers):
             if len(buffer) >= size and _is_free(buffer):
+                # What was lent longest ago is the likeliest to be free: asking is not for nothing.
+                self._buffers.append(self._buffers.pop(place))
                 return memoryview(buffer)[:size]
         # A quarter more, so that the next one, which is a little larger, fits too.
         made = bytearray(size + size // 4)

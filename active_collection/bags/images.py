@@ -31,6 +31,9 @@ MAX_PIXELS = 1 << 26
 
 _PNG = b'\x89PNG\r\n\x1a\n'
 _JPEG = b'\xff\xd8'
+#: Element types of raw pictures, by name and whether they are big-endian.
+_ORDERED = {(name, is_big): np.dtype(name).newbyteorder('>' if is_big else '<')
+            for name in ('u1', 'u2', 'f4') for is_big in (False, True)}
 #: Bytes in front of the PNG of a compressedDepth message: int32 format, float32 quantisation a, b.
 _DEPTH_HEADER = struct.Struct('<iff')
 
@@ -100,7 +103,7 @@ def _raw_to_rgb(message: Any, where: str, max_pixels: int) -> RGB:
     if encoding is None:
         raise BagError(f'{where}: encoding', found=repr(message.encoding),
                        expected=f'one of {", ".join(_ENCODINGS)}')
-    dtype = np.dtype(encoding.dtype).newbyteorder('>' if message.is_bigendian else '<')
+    dtype = _ORDERED[encoding.dtype, bool(message.is_bigendian)]
     row = width * encoding.channels * dtype.itemsize
     data = np.asarray(message.data, dtype=np.uint8)
     needed = step * (height - 1) + row
@@ -108,14 +111,14 @@ def _raw_to_rgb(message: Any, where: str, max_pixels: int) -> RGB:
         raise BagError(f'{where}: data', found=f'step {step}, {data.size} bytes',
                        expected=f'step >= {row}, {needed} bytes for {height} x {width} '
                                 f'{message.encoding}')
-    if step == row:  # the usual case, and as_strided takes as long as reading a small picture
-        rows = data[:needed].reshape(height, row)
-        rows.flags.writeable = False
-    else:
-        rows = np.ascontiguousarray(
+    if step != row:
+        data = np.ascontiguousarray(
             np.lib.stride_tricks.as_strided(data, (height, row), (step, 1), writeable=False))
+    elif data.size > needed:
+        data = data[:needed]
     shape = (height, width, encoding.channels) if encoding.channels > 1 else (height, width)
-    pixels = rows.view(dtype).reshape(shape)
+    pixels = (data.view(dtype) if dtype.itemsize > 1 else data).reshape(shape)
+    pixels.setflags(write=False)
     try:
         return encoding.convert(pixels)
     except cv2.error as error:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import re
 import zlib
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable
-from collections.abc import Collection
 from collections.abc import Mapping
+from collections.abc import Set
 from dataclasses import dataclass
 from dataclasses import field
 
@@ -150,14 +151,21 @@ def pairs_of(data: memoryview) -> dict[int, list[tuple[int, int]]]:
     return pairs
 
 
-def share_of(chunk: mcap.Chunk, pairs: Mapping[int, list[tuple[int, int]]],
-             wanted: Collection[int]) -> float:
-    """Return which share of a chunk's bytes some channels take, 0 to 1; 1 of an empty one."""
-    starts = sorted((offset, number) for number, of in pairs.items() for _, offset in of)
-    ends = [offset for offset, _ in starts[1:]] + [chunk.size]
-    taken = sum(end - start for (start, number), end in zip(starts, ends, strict=True)
-                if number in wanted)
-    return taken / chunk.size if chunk.size else 1.0
+def places_of(chunk: mcap.Chunk, pairs: Mapping[int, list[tuple[int, int]]],
+              wanted: Set[int]) -> list[tuple[int, int, int, int]]:
+    """
+    Return where some channels' messages lie: (time in ns, offset, size, channel).
+
+    The offset is in the chunk's records; the size reaches to the next message or the chunk's end.
+
+    :raises ValueError: where one begins behind the chunk's end
+    """
+    starts = sorted([offset for of in pairs.values() for _, offset in of])
+    starts.append(chunk.size)
+    if len(starts) > 1 and starts[-2] >= chunk.size:
+        raise ValueError(f'a message at {starts[-2]:,} of {chunk.size:,} bytes')
+    return [(time_ns, offset, starts[bisect_right(starts, offset)] - offset, number)
+            for number in pairs.keys() & wanted for time_ns, offset in pairs[number]]
 
 
 def _step(source: Source, position: int, contents: Contents) -> int:

@@ -18,6 +18,7 @@ PREFIX = struct.Struct('<BQ')
 MESSAGE_HEAD = struct.Struct('<HIQQ')
 _CHUNK_HEAD = struct.Struct('<QQQI')
 _CHUNK_INDEX_HEAD = struct.Struct('<QQQQ')
+_MESSAGE_INDEX_HEAD = struct.Struct('<HI')
 _PAIR = struct.Struct('<QQ')
 
 
@@ -168,11 +169,13 @@ def message_index(data: Buffer) -> tuple[int, list[tuple[int, int]]]:
 
     :raises ValueError: where the bytes are no message index
     """
-    number, position = _number(data, 0, 2)
-    size, position = _number(data, position, 4)
-    if size % _PAIR.size or position + size > len(data):
+    if len(data) < _MESSAGE_INDEX_HEAD.size:
+        raise ValueError(f'a message index of {len(data)} bytes')
+    number, size = _MESSAGE_INDEX_HEAD.unpack_from(data)
+    end = _MESSAGE_INDEX_HEAD.size + size
+    if size % _PAIR.size or end > len(data):
         raise ValueError(f'a message index with {size} bytes of {len(data)}')
-    return number, list(_PAIR.iter_unpack(data[position:position + size]))
+    return number, list(_PAIR.iter_unpack(data[_MESSAGE_INDEX_HEAD.size:end]))
 
 
 def statistics(data: Buffer) -> Statistics:

@@ -3,9 +3,10 @@
 """
 Read an MCAP file by its message indexes: only what is wanted, stepping over what is corrupt.
 
-Chunks are read in the order of their times. Of a chunk that is not compressed and of which little
-is wanted, only these messages are read; any other chunk is read whole and kept for a moment. The
-checksum of a chunk is compared where the chunk had to be decompressed.
+Chunks are read in the order of their times. Of a chunk that is not compressed, messages that are
+large or few are read one by one: what is read last is in the processor's cache when it is looked
+at. Any other chunk is read whole and kept for a moment. The checksum of a chunk is compared where
+the chunk had to be decompressed.
 """
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from collections import Counter
 from collections import OrderedDict
 from collections.abc import Collection
 from collections.abc import Iterator
+from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +36,8 @@ from active_collection.errors import BagError
 _KEPT = 64 << 20
 #: A message that is a smaller share of its chunk is copied, so as not to keep the chunk.
 _SHARE = 0.25
+#: Messages of this size on average are read one by one where that is possible (bytes).
+_LARGE = 1 << 17
 _HEAD = mcap.PREFIX.size + mcap.MESSAGE_HEAD.size
 #: The chunk of messages outside of chunks.
 _LOOSE = -1
@@ -44,15 +48,15 @@ class _Entry(NamedTuple):
     A message.
 
     :param chunk: offset of its chunk in the file
-    :param offset: of its record, in the chunk's records or for `alone` in the file
-    :param alone: whether it is read by itself
+    :param offset: of its record, in the chunk's records or in the file where it is read by itself
+    :param size: at least that of its record (bytes) where it is read by itself; 0: it is not
     """
 
     time_ns: int
     chunk: int
     offset: int
     channel: int
-    alone: bool
+    size: int
 
 
 class McapStorage:
@@ -76,7 +80,7 @@ class McapStorage:
         self._chunks = {chunk.offset: chunk for chunk in self._contents.chunks}
         self._kept: OrderedDict[int, memoryview] = OrderedDict()
         self._corrupt: dict[int, str] = {}
-        self._wants_little = False
+        self._by_message = False
 
     @property
     def connections(self) -> Collection[Connection]:
@@ -92,7 +96,7 @@ class McapStorage:
     def messages(self, query: Query) -> Iterator[tuple[Connection, int, Buffer]]:
         """Yield messages in the order of their log times."""
         wanted = {n: c for n, c in self._connections.items() if query.wants(c)}
-        waiting = [_Entry(time_ns, _LOOSE, offset, number, alone=True)
+        waiting = [_Entry(time_ns, _LOOSE, offset, number, _HEAD)
                    for time_ns, offset, number in self._contents.loose if number in wanted]
         heapq.heapify(waiting)
         for chunk in sorted(self._contents.chunks, key=lambda c: (c.first_ns, c.offset)):
@@ -103,7 +107,7 @@ class McapStorage:
             yield from self._read(_until(chunk.first_ns, waiting), wanted, query)
             for offset in [o for o in self._kept if self._chunks[o].last_ns < chunk.first_ns]:
                 del self._kept[offset]  # at once: memory that is used again is in the cache still
-            for entry in self._entries(chunk, wanted, query):
+            for entry in self._entries(chunk, wanted.keys(), query):
                 heapq.heappush(waiting, entry)
         yield from self._read(_until(None, waiting), wanted, query)
         self._kept.clear()
@@ -142,7 +146,7 @@ class McapStorage:
             whole.append(chunk)
         contents.chunks = whole
 
-    def _entries(self, chunk: mcap.Chunk, wanted: Collection[int],
+    def _entries(self, chunk: mcap.Chunk, wanted: Set[int],
                  query: Query) -> list[_Entry]:
         """Return the wanted messages of a chunk, without reading them where it has an index."""
         if chunk.index_length:
@@ -158,23 +162,28 @@ class McapStorage:
         return [entry for entry in self._scan(chunk, data, self._contents)
                 if entry.channel in wanted]
 
-    def _indexed(self, chunk: mcap.Chunk, wanted: Collection[int],
-                 query: Query) -> list[_Entry]:
+    def _indexed(self, chunk: mcap.Chunk, wanted: Set[int], query: Query) -> list[_Entry]:
+        if not chunk.compression and chunk.data_offset + chunk.size > chunk.index_offset:
+            raise ValueError(f'{chunk.size:,} bytes in a chunk that ends before')
         first = chunk.index_offset
-        if not query.sparse and not self._wants_little:
+        if not query.sparse and not self._by_message:
             first = chunk.offset  # all of it is wanted: one call reads chunk and index
         data = self._source.view(first, chunk.index_offset + chunk.index_length - first)
         pairs = mcap_index.pairs_of(data[chunk.index_offset - first:])
         if not chunk.channels <= pairs.keys():
             raise ValueError(f'{len(pairs)} channels instead of {len(chunk.channels)}')
-        self._wants_little = mcap_index.share_of(chunk, pairs, wanted) < _SHARE
-        alone = not chunk.compression and (query.sparse or self._wants_little)
-        if first == chunk.offset and not alone:
+        places = mcap_index.places_of(chunk, pairs, wanted)
+        taken = sum([size for _, _, size, _ in places])
+        self._by_message = not chunk.compression and (
+            query.sparse or taken < _SHARE * chunk.size or taken >= _LARGE * len(places))
+        if self._by_message:
+            return [_Entry(time_ns, chunk.offset, chunk.data_offset + offset, number, size)
+                    for time_ns, offset, size, number in places]
+        if first == chunk.offset:
             with suppress(ValueError):  # raised again by whoever reads a message of it
                 self._whole(chunk, data[:chunk.index_offset - first])
-        base = chunk.data_offset if alone else 0
-        return [_Entry(time_ns, chunk.offset, base + offset, number, alone)
-                for number in pairs.keys() & wanted for time_ns, offset in pairs[number]]
+        return [_Entry(time_ns, chunk.offset, offset, number, 0)
+                for time_ns, offset, _, number in places]
 
     def _scan(self, chunk: mcap.Chunk, data: memoryview,
               contents: mcap_index.Contents) -> list[_Entry]:
@@ -184,8 +193,8 @@ class McapStorage:
             for opcode, first, last in mcap.records(data):
                 if opcode == mcap.MESSAGE and last - first >= mcap.MESSAGE_HEAD.size:
                     number, _, time_ns, _ = mcap.MESSAGE_HEAD.unpack_from(data, first)
-                    found.append(_Entry(time_ns, chunk.offset, first - mcap.PREFIX.size, number,
-                                        alone=False))
+                    found.append(
+                        _Entry(time_ns, chunk.offset, first - mcap.PREFIX.size, number, 0))
                 else:
                     contents.take(opcode, data[first:last])
         except ValueError as error:
@@ -202,7 +211,7 @@ class McapStorage:
                     or not query.visit(connection, entry.time_ns)):
                 continue
             try:
-                data = self._alone(entry) if entry.alone else self._of_chunk(entry)
+                data = self._alone(entry) if entry.size else self._of_chunk(entry)
             except ValueError as error:
                 lost[entry.chunk, str(error)] += 1
             else:
@@ -212,9 +221,11 @@ class McapStorage:
             self._tell(f'{where}: {why}; {count} messages left out', 'whole messages')
 
     def _alone(self, entry: _Entry) -> Buffer:
-        head = self._source.read(entry.offset, _HEAD)
-        size = _checked(head, 0, entry)
-        return self._source.view(entry.offset + _HEAD, size)
+        record = self._source.view(entry.offset, max(entry.size, _HEAD))
+        end = _HEAD + _checked(record, 0, entry)
+        if end > len(record):  # outside of chunks only the head tells how long it is
+            record = self._source.view(entry.offset, end)
+        return record[_HEAD:end]
 
     def _of_chunk(self, entry: _Entry) -> Buffer:
         data = self._whole(self._chunks[entry.chunk])

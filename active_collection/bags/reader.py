@@ -177,13 +177,15 @@ class Bag:
         self.close()
 
     def _decoder_of(self, connection: Connection) -> Decoder:
-        if connection not in self._decoders:
+        known = self._decoders.get(connection)
+        if known is None:
             where = f'{self.path}: {connection.topic}'
             try:
-                self._decoders[connection] = decoder(connection, where=where)
+                known = decoder(connection, where=where)
             except BagError as error:
-                self._decoders[connection] = partial(_refuse_to_decode, error)
-        return self._decoders[connection]
+                known = partial(_refuse_to_decode, error)
+            self._decoders[connection] = known
+        return known
 
     def _kind(self) -> type[DirectoryStorage | McapStorage | SqliteStorage | Rosbag1Storage]:
         expected = f'a {", ".join(sorted(SUFFIXES))} file or a rosbag2 directory'

@@ -24,7 +24,9 @@ from rosbags.rosbag2 import CompressionMode
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer
 
+from active_collection.bags import mcap_index
 from active_collection.bags.reader import open_bag
+from active_collection.bags.source import Source
 from active_collection.bags.storage import Limits
 from active_collection.errors import BagError
 
@@ -74,8 +76,6 @@ def test_a_corrupt_chunk_costs_its_messages_and_no_others(tmp_path, compression)
 
 
 def chunk_offsets(path):
-    from active_collection.bags import mcap_index
-    from active_collection.bags.source import Source
     return [chunk.offset for chunk in mcap_index.from_summary(Source(path)).chunks]
 
 
@@ -129,8 +129,6 @@ def test_a_corrupt_message_index_is_made_good_by_the_chunk(tmp_path):
     bag = write_bag(tmp_path / 'b', frames(6))
     file = bag / 'b.mcap'
     content = file.read_bytes()
-    from active_collection.bags import mcap_index
-    from active_collection.bags.source import Source
     index = mcap_index.from_summary(Source(file)).chunks[1]
     spoil(file, index.index_offset + 1, 8)
     assert file.read_bytes() != content
@@ -139,6 +137,26 @@ def test_a_corrupt_message_index_is_made_good_by_the_chunk(tmp_path):
 
     assert got == times(6)
     assert 'message index' in told[0]
+
+
+@pytest.mark.parametrize('lie', ['size of the chunk', 'place of a message'])
+def test_an_index_that_lies_costs_no_message(tmp_path, lie):
+    file = write_bag(tmp_path / 'b', frames(4)) / 'b.mcap'
+    content = bytearray(file.read_bytes())
+    chunk = mcap_index.from_summary(Source(file)).chunks[1]
+    if lie == 'size of the chunk':  # the last number of its chunk index
+        place = content.index(struct.pack('<QQ', chunk.first_ns, chunk.last_ns),
+                              content.index(b'\x0f', chunk.index_offset)) + 32
+        place = content.index(struct.pack('<QQ', chunk.size, chunk.size), place) + 8
+    else:  # behind opcode and length, channel, length of the pairs, and the first one's time
+        place = chunk.index_offset + 9 + 2 + 4 + 8
+    content[place:place + 8] = struct.pack('<Q', 1 << 40)
+    file.write_bytes(content)
+
+    got, told = read(file)
+
+    assert got == times(4)
+    assert len(told) == 1
 
 
 def test_messages_outside_of_chunks_are_read(tmp_path):
