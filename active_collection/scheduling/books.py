@@ -127,13 +127,14 @@ class Books:
             self.mode, self.mode_reason = event.mode, _by(event.author, event.reason)
             self.drain_deadline_ns = event.deadline_ns
 
-    def send_out(self, assigned: Assigned) -> None:
-        """Remember what went out, and where."""
+    def send_out(self, assigned: Assigned, *, is_supposed: bool = False) -> None:
+        """Remember what went out, and where; for a moment where it is but supposed."""
         self.recent.append(assigned.scenario.task)
         if assigned.rule == RETRY:
             self._take_retry(assigned.scenario)
         if not assigned.acts_own_policy:
-            self.coverage.send_out(assigned.assignment_id, assigned.scenario)
+            self.coverage.send_out(
+                assigned.assignment_id, assigned.scenario, is_supposed=is_supposed)
 
     def _hold(self, lease: Lease) -> None:
         self.leases[lease.assigned.assignment_id] = lease

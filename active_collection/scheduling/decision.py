@@ -146,7 +146,8 @@ class DecisionMaker:
                 [books.pending_demonstrations[name] for name in names]),
             share=shares / self._settings.share_window,
             curves=self._curves,
-            gap=lambda index: self._gap(books, names[index]),
+            gap=lambda index: books.coverage.task(names[index]).gap(
+                self._environments[names[index]]),
             points=lambda index, count: books.coverage.task(names[index]).features(count),
         )
 
@@ -171,13 +172,6 @@ class DecisionMaker:
         for _ in range(draws):
             count[candidates.task[self._choice.draw(candidates, random).index]] += 1
         return count / draws
-
-    def _gap(self, books: Books, task: str) -> float:
-        """Return the largest gap in a task's configurations over its environments."""
-        coverage = books.coverage.task(task)
-        gaps = [found[1] for environment in self._environments[task]
-                if (found := coverage.farthest(environment))]
-        return max(gaps, default=0.0)
 
     def _decision(self, books: Books, request: Request, place: Place, eligible: Eligible,
                   random: np.random.Generator, *, now_ns: int) -> Decision | NothingEligible:

@@ -11,21 +11,25 @@ import numpy.typing as npt
 
 from active_collection.scheduling.design import Points
 
+#: The owner of candidates while there is no point.
+NOBODY = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """
     What a point changed of the nearest ones.
 
-    :param candidates: those that it was nearest to, shape (n,)
+    :param candidates: those that it was nearest to, shape (n,); the first point of all is nearest
+        to each, which takes no list
     :param squared: their squared distances before, shape (n,)
     :param owner: the points that were nearest before, shape (n,)
     """
 
     nearest: Nearest
-    candidates: npt.NDArray[np.intp]
-    squared: Points
-    owner: npt.NDArray[np.int32]
+    candidates: npt.NDArray[np.int32] | slice
+    squared: Points | float
+    owner: npt.NDArray[np.int32] | int
 
     def undo(self) -> None:
         """Put back what was before; the changes after it are undone already."""
@@ -42,7 +46,7 @@ class Nearest:
 
     def __init__(self, count: int) -> None:
         self.squared = np.full(count, np.inf)
-        self.owner = np.full(count, -1, dtype=np.int32)
+        self.owner = np.full(count, NOBODY, dtype=np.int32)
 
     def add(self, row: int, distances: Points) -> Change:
         """
@@ -50,7 +54,10 @@ class Nearest:
 
         :returns: what it changed
         """
-        closer = np.flatnonzero(distances < self.squared)
+        if (self.owner == NOBODY).all():
+            self.squared[:], self.owner[:] = distances, row
+            return Change(self, slice(None), np.inf, NOBODY)
+        closer = np.flatnonzero(distances < self.squared).astype(np.int32)
         change = Change(self, closer, self.squared[closer], self.owner[closer])
         self.squared[closer] = distances[closer]
         self.owner[closer] = row
@@ -65,7 +72,7 @@ class Nearest:
         :param distances_of: returns a candidate's squared distances from them, shape (n,)
         """
         for candidate in np.flatnonzero(self.owner == row):
-            self.squared[candidate], self.owner[candidate] = np.inf, -1
+            self.squared[candidate], self.owner[candidate] = np.inf, NOBODY
             if len(rows):
                 distances = distances_of(int(candidate))
                 best = int(np.argmin(distances))

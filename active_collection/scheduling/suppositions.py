@@ -43,7 +43,7 @@ class Suppositions:
         """Suppose that this is out as well."""
         self._books.supposed.append(assigned)
         self._books.count_out(assigned, 1)
-        self._books.send_out(assigned)
+        self._books.send_out(assigned, is_supposed=True)
 
     def take(self, lease: Lease) -> None:
         """Suppose that a robot no longer holds its lease."""

@@ -1,6 +1,8 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
 """Object configurations: all in the space, far from each other, never enumerated."""
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from active_collection.config import parse
 from active_collection.scenario import Scenario
 from active_collection.scenario import ScenarioSpace
 from active_collection.scheduling.coverage import Coverage
-from active_collection.scheduling.coverage import TaskCoverage
+from active_collection.scheduling.task_coverage import TaskCoverage
 
 TEXT = """
 format: 1
@@ -118,16 +120,36 @@ def test_a_point_of_another_space_is_left_out(space):
     assert len(coverage) == 0
 
 
-@given(st.lists(st.tuples(st.sampled_from('oobcdd'), st.integers(0, 6)), max_size=60))
-@settings(max_examples=60, deadline=None)
-def test_whatever_came_and_went_the_rest_is_as_if_read_in_anew(moves):
+@given(st.lists(st.tuples(st.sampled_from('oobcdds'), st.integers(0, 6)), max_size=60),
+       st.sampled_from([1, 8]))
+@settings(max_examples=80, deadline=None)
+def test_whatever_came_and_went_the_rest_is_as_if_read_in_anew(moves, kept):
     space = parse(TEXT, ScenarioSpace, where='space.yaml')
     out, collected = {}, {}
+    with mock.patch('active_collection.scheduling.task_coverage.KEPT', kept):
+        coverage = play(space, moves, out, collected)
+
+    again = Coverage(space, candidates=32, out=lambda task: out.items(),
+                     collected=lambda task: reversed(collected.items()))
+
+    ours, anew = coverage.task('pick'), again.task('pick')
+    assert ours.gap(('lab', 'kitchen')) == anew.gap(('lab', 'kitchen'))
+    for environment in ('lab', 'kitchen'):
+        assert ours.farthest(environment) == anew.farthest(environment)
+    for mine, other in zip(ours.features(9), anew.features(9), strict=True):
+        assert np.array_equal(mine, other)
+
+
+def play(space, moves, out, collected):
+    """Return the coverage after what went out, came back, was discarded or but supposed."""
     coverage = Coverage(space, candidates=32, out=lambda task: out.items(),
                         collected=lambda task: reversed(collected.items()))
     coverage.task('pick')
     for number, (move, k) in enumerate(moves):
         name = f'a{k}'
+        if move == 's':
+            suppose(coverage, k)
+            continue
         values, _ = coverage.task('pick').farthest('lab')
         scenario = Scenario.of('pick', ('lab', 'kitchen')[k % 2], values)
         if move == 'o' and name not in out:
@@ -144,20 +166,23 @@ def test_whatever_came_and_went_the_rest_is_as_if_read_in_anew(moves):
             gone = name if name in out else list(collected)[k % len(collected)]
             del rows[gone]
             coverage.discard(gone, 'pick')
+    return coverage
 
-    again = Coverage(space, candidates=32, out=lambda task: out.items(),
-                     collected=lambda task: reversed(collected.items()))
 
-    for environment in ('lab', 'kitchen'):
-        assert (coverage.task('pick').farthest(environment)
-                == again.task('pick').farthest(environment))
-    for ours, anew in zip(coverage.task('pick').features(9), again.task('pick').features(9),
-                          strict=True):
-        assert np.array_equal(ours, anew)
+def suppose(coverage, count):
+    """Suppose that some configurations are out, each farthest from those before, and are not."""
+    for k in range(count):
+        environment = ('lab', 'kitchen')[k % 3 % 2]
+        values, _ = coverage.task('pick').farthest(environment)
+        coverage.send_out(f's{k}', Scenario.of('pick', environment, values), is_supposed=True)
+    coverage.task('pick').gap(('lab', 'kitchen'))
+    for k in reversed(range(count)):
+        coverage.discard(f's{k}', 'pick')
 
 
 def test_only_the_last_episodes_are_looked_back_on(space, monkeypatch):
     monkeypatch.setattr('active_collection.scheduling.coverage.MEMORY', 5)
+    monkeypatch.setattr('active_collection.scheduling.task_coverage.MEMORY', 5)
     collected = {}
     coverage = Coverage(space, candidates=32, out=lambda task: (),
                         collected=lambda task: reversed(collected.items()))

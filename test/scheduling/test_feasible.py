@@ -11,8 +11,8 @@ from active_collection.config import parse
 from active_collection.errors import ConfigError
 from active_collection.scenario import Scenario
 from active_collection.scenario import ScenarioSpace
-from active_collection.scheduling.coverage import TaskCoverage
 from active_collection.scheduling.design import FactorSpace
+from active_collection.scheduling.task_coverage import TaskCoverage
 
 TEXT = """
 format: 1
