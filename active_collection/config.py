@@ -12,7 +12,9 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel
 from pydantic import ConfigDict
+from pydantic import RootModel
 from pydantic import ValidationError
+from pydantic import create_model
 from pydantic_core import ErrorDetails
 
 from active_collection.errors import ConfigError
@@ -158,6 +160,21 @@ def validate(data: Mapping[str, Any], model: type[M], *, where: str) -> M:
         raise _first_mistake(error, model, where, None) from error
 
 
+def load_parameters(path: Path | str, model: type[M]) -> M:
+    """
+    Read the parameters of a node from the file that it is started with, of this node alone.
+
+    :raises ConfigError: as `load` does
+    """
+    node = create_model('Node', __base__=Model, ros__parameters=(model, ...))
+    nodes = load(path, RootModel[dict[str, node]]).root  # type: ignore[valid-type]
+    if len(nodes) != 1:
+        raise ConfigError(path, found=', '.join(nodes) or 'nothing',
+                          expected='the parameters of one node')
+    parameters: M = next(iter(nodes.values())).ros__parameters  # type: ignore[attr-defined]
+    return parameters
+
+
 def _first_mistake(error: ValidationError, model: type[BaseModel], where: str,
                    root: yaml.Node | None) -> ConfigError:
     mistakes = error.errors(include_url=False)
@@ -201,6 +218,8 @@ def _known_keys(model: type[BaseModel], location: Location) -> list[str]:
         fields = getattr(current, 'model_fields', None)
         if fields is not None and part in fields:
             current = fields[part].annotation
+        elif fields is not None and 'root' in fields:  # a mapping whose keys may be any
+            current = fields['root'].annotation
         elif fields is None:
             continue
         while getattr(current, '__args__', None) and not hasattr(current, 'model_fields'):

@@ -4,13 +4,15 @@
 Compare acquisition rules on paper before a fleet spends a week on one.
 
 Runs the scheduler itself against learning curves: from a YAML file (--curves), fitted to a ledger
-(--ledger), or made up, anew for each seed. Prints a table of the success reached, with 95 %
-confidence over the seeds, and how much more that is than the first rule's, seed by seed.
+(--ledger), or made up, anew for each seed. Prints a table of the success reached for what the
+episodes cost, with 95 % confidence over the seeds, and how much more that is than the first
+rule's, seed by seed.
 """
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,10 +23,13 @@ if TYPE_CHECKING:
     from active_collection.scenario import ScenarioSpace
     from active_collection.scheduling.fleet_simulation import Run
     from active_collection.scheduling.learning_curves import LearningCurves
+    from active_collection.scheduling.settings import SchedulerSettings
 
 NAME = 'simulate'
 HELP = 'compare acquisition rules against learning curves, without robots'
 RULES = 'uniform,round_robin,ensemble,failure_thompson,slope,hybrid'
+#: Episodes of a run where no budget is given, as far as all cost the same.
+EPISODES = 400
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('space', type=Path, help='scenario space')
     parser.add_argument('--rules', default=RULES,
                         help='rules, comma-separated (default: %(default)s)')
-    parser.add_argument('--episodes', type=int, default=400, help='episodes a run (default: 400)')
+    parser.add_argument('--budget', type=float, help='what the episodes of a run may cost, in the '
+                        'unit of tasks (default: 400 times what one costs on average)')
+    parser.add_argument('--parameters', type=Path, help="the scheduler's own parameters, as for "
+                        'the node: a YAML file (its rule and seed do not count here)')
     parser.add_argument('--robots', type=int, help='1 to 1000 (default: those that the scenario '
                         'space names, of which the first ones are taken; 4 where it names none)')
     parser.add_argument('--retrain', type=int, default=50,
@@ -52,15 +60,16 @@ def run(arguments: argparse.Namespace) -> int:
     from active_collection.scheduling.acquisition import RULES as KNOWN
     from active_collection.scheduling.fleet_simulation import FleetSimulation
     from active_collection.scheduling.fleet_simulation import fleet_of
-    from active_collection.scheduling.settings import SchedulerSettings
 
     _check(arguments)
+    settings = _settings(arguments)
     rules = list(dict.fromkeys(arguments.rules.split(',')))
     for rule in rules:
         KNOWN.get(rule)
     space = load(arguments.space, ScenarioSpace)
     robots = fleet_of(space, arguments.robots, where='--robots')
     curves_of = _curves(arguments, space)
+    budget = arguments.budget or EPISODES * fmean(task.cost for task in space.tasks.values())
     runs: dict[str, list[Run]] = {rule: [] for rule in rules}
     with progress('simulate') as update:
         for place, rule in enumerate(rules):
@@ -68,9 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
                 simulation = FleetSimulation(space, curves_of(seed), robots=robots,
                                              retrain=arguments.retrain, seed=seed)
                 runs[rule].append(simulation.run(
-                    SchedulerSettings(rule=rule, seed=seed), arguments.episodes))
+                    settings.model_copy(update={'rule': rule, 'seed': seed}), budget))
                 update(place * arguments.seeds + seed + 1, len(rules) * arguments.seeds, rule)
-    _print(runs)
+    _print(runs, budget)
     if arguments.plot:
         from active_collection.cli.simulation_plot import page
         from active_collection.files import write_whole
@@ -83,14 +92,23 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     from active_collection.errors import ConfigError
 
-    for name, low, high in (('episodes', 1, 10**7), ('robots', 1, 1000), ('retrain', 1, 10**6),
+    for name, low, high in (('budget', 1e-9, 1e9), ('robots', 1, 1000), ('retrain', 1, 10**6),
                             ('seeds', 1, 1000)):
         value = getattr(arguments, name)
         if value is not None and not low <= value <= high:
-            raise ConfigError(f'--{name}', found=value, expected=f'{low} to {high}')
+            raise ConfigError(f'--{name}', found=value, expected=f'{low:g} to {high:g}')
     if arguments.plot and not arguments.plot.absolute().parent.is_dir():
         raise ConfigError('--plot', found=str(arguments.plot),
                           expected='a file in a directory that is there')
+
+
+def _settings(arguments: argparse.Namespace) -> SchedulerSettings:
+    from active_collection.config import load_parameters
+    from active_collection.scheduling.settings import SchedulerSettings
+
+    if arguments.parameters is None:
+        return SchedulerSettings()
+    return load_parameters(arguments.parameters, SchedulerSettings)
 
 
 def _curves(arguments: argparse.Namespace,
@@ -117,7 +135,9 @@ def _curves(arguments: argparse.Namespace,
     return lambda _: given
 
 
-def _print(runs: Mapping[str, Sequence[Run]]) -> None:
+def _print(runs: Mapping[str, Sequence[Run]], budget: float) -> None:
+    from bisect import bisect_right
+
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -130,20 +150,16 @@ def _print(runs: Mapping[str, Sequence[Run]]) -> None:
     table = Table(title='mean success over the tasks, 95 % confidence over the seeds',
                   box=box.SIMPLE)
     table.add_column('rule', no_wrap=True)
-    marks = band([run for mine in runs.values() for run in mine]).episodes
-    shown = sorted({len(marks) // 2, len(marks) - 1})
-    for place in shown:
-        table.add_column(f'{marks[place]} episodes', justify='right')
+    for cost in (budget / 2, budget):
+        table.add_column(f'at {cost:g}', justify='right')
     table.add_column('over the run', justify='right')
+    table.caption = 'at: what the episodes have cost'
     if others:
         table.add_column('gain', justify='right')
-        table.caption = f'gain: over the run, over {first}, seed by seed'
+        table.caption += f'; gain: over the run, over {first}, seed by seed'
     for rule, mine in runs.items():
         success = band(mine)
-        cells = []
-        for place in shown:
-            until = [k for k, mark in enumerate(success.episodes) if mark <= marks[place]]
-            cells.append(success.at(until[-1]))
+        cells = [success.at(bisect_right(success.cost, budget / 2) - 1), success.at(-1)]
         gained = [mean_gain(mine, runs[first]).at(0)] if rule in others else []
         table.add_row(rule, *cells, mean_success(mine).at(0), *gained)
     console = Console()
@@ -153,5 +169,5 @@ def _print(runs: Mapping[str, Sequence[Run]]) -> None:
         if ended:
             console.print(
                 f'{rule}: {len(ended)} of {len(mine)} runs ended early, the first after '
-                f'{ended[0].episodes[-1]} episodes: {ended[0].ended}',
+                f'{ended[0].episodes} episodes: {ended[0].ended}',
                 markup=False, highlight=False, soft_wrap=True)

@@ -23,9 +23,9 @@ def page(runs: Mapping[str, Sequence[Run]]) -> str:
     """
     Return an HTML page that needs no network.
 
-    Success over the episodes of every rule; below, for each rule after the first, what it gained
-    over the first, with its confidence band: bands of successes themselves hide each other, and
-    are as wide as the made-up curves differ.
+    Success for what the episodes of every rule cost; below, for each rule after the first, what it
+    gained over the first, with its confidence band: bands of successes themselves hide each other
+    and are as wide as the made-up curves differ.
 
     :param runs: of each rule, with the same seeds
     """
@@ -52,25 +52,25 @@ def page(runs: Mapping[str, Sequence[Run]]) -> str:
         if not others:
             _add_band(figure, success, colours[rule], row=1, column=1)
         figure.add_trace(go.Scatter(
-            x=success.episodes, y=success.mean, name=rule, mode='lines+markers',
-            line={'color': colours[rule], 'width': 2}, marker={'size': 5},
-            customdata=[success.at(k) for k in range(len(success.episodes))],
-            hovertemplate='%{x} episodes: %{customdata}'), row=1, col=1)
+            x=success.cost, y=success.mean, name=rule, mode='lines',
+            line={'color': colours[rule], 'width': 2},
+            customdata=[success.at(k) for k in range(len(success.cost))],
+            hovertemplate='at %{x:.4~g}: %{customdata}'), row=1, col=1)
     gains = {rule: gain(runs[rule], runs[first]) for rule in others}
     for place, (rule, gained) in enumerate(gains.items()):
         row, column = 2 + place // COLUMNS, 1 + place % COLUMNS
         _add_band(figure, gained, colours[rule], row=row, column=column)
         figure.add_trace(go.Scatter(
-            x=gained.episodes, y=gained.mean, name=rule, showlegend=False, mode='lines',
+            x=gained.cost, y=gained.mean, name=rule, showlegend=False, mode='lines',
             line={'color': colours[rule], 'width': 2},
-            customdata=[gained.at(k) for k in range(len(gained.episodes))],
-            hovertemplate='%{x} episodes: %{customdata}'), row=row, col=column)
+            customdata=[gained.at(k) for k in range(len(gained.cost))],
+            hovertemplate='at %{x:.4~g}: %{customdata}'), row=row, col=column)
         figure.add_hline(y=0, line={'color': GREY, 'width': 1}, row=row, col=column)
         figure.update_yaxes(range=_limits(gains.values()), row=row, col=column,
                             title='gain in success' if column == 1 else None)
-        figure.update_xaxes(title='episodes', row=row, col=column)
+        figure.update_xaxes(title='cost of the episodes', row=row, col=column)
     figure.update_yaxes(title='mean success over the tasks', rangemode='tozero', row=1, col=1)
-    figure.update_xaxes(title='episodes', row=1, col=1)
+    figure.update_xaxes(title='cost of the episodes', row=1, col=1)
     seeds = len(runs[first])
     figure.update_layout(
         template='plotly_white', height=sum(heights) + 120, hovermode='x unified',
@@ -87,7 +87,7 @@ def _add_band(figure: Any, band: Band, colour: str, *, row: int, column: int) ->
 
     fill = 'rgba({},{},{},0.2)'.format(*hex_to_rgb(colour))
     figure.add_trace(go.Scatter(
-        x=[*band.episodes, *reversed(band.episodes)], y=[*band.high, *reversed(band.low)],
+        x=[*band.cost, *reversed(band.cost)], y=[*band.high, *reversed(band.low)],
         fill='toself', fillcolor=fill, mode='lines', line={'width': 0}, hoverinfo='skip',
         showlegend=False), row=row, col=column)
 

@@ -20,12 +20,12 @@ class Band:
     """
     A mean over seeds with its confidence interval, at each retraining.
 
-    :param episodes: shape (K,)
+    :param cost: what the episodes had cost, in the unit of tasks, shape (K,)
     :param mean: shape (K,); `low` and `high`, its 95 % confidence limits (Student's t), likewise:
         the mean itself where there is one seed
     """
 
-    episodes: tuple[int, ...]
+    cost: tuple[float, ...]
     mean: Floats
     low: Floats
     high: Floats
@@ -37,8 +37,7 @@ class Band:
 
 def band(runs: Sequence[Run]) -> Band:
     """Return the success of one rule over its seeds."""
-    episodes, success = _on_one_axis(runs)
-    return _interval(episodes, success)
+    return _interval(*_on_one_axis(runs))
 
 
 def gain(runs: Sequence[Run], over: Sequence[Run]) -> Band:
@@ -50,41 +49,41 @@ def gain(runs: Sequence[Run], over: Sequence[Run]) -> Band:
 
     :param over: runs of the other rule, with the same seeds in the same order
     """
-    episodes, success = _on_one_axis([*runs, *over])
-    return _interval(episodes, success[:len(runs)] - success[len(runs):])
+    cost, success = _on_one_axis([*runs, *over])
+    return _interval(cost, success[:len(runs)] - success[len(runs):])
 
 
 def mean_success(runs: Sequence[Run]) -> Band:
     """Return the mean over the run of what the policy could do then, as the only entry."""
-    return _interval((0,), _over_the_run(*_on_one_axis(runs)))
+    return _interval((0.0,), _over_the_run(*_on_one_axis(runs)))
 
 
 def mean_gain(runs: Sequence[Run], over: Sequence[Run]) -> Band:
     """Return the mean of `gain` over the whole run, likewise."""
     mean = _over_the_run(*_on_one_axis([*runs, *over]))
-    return _interval((0,), mean[:len(runs)] - mean[len(runs):])
+    return _interval((0.0,), mean[:len(runs)] - mean[len(runs):])
 
 
-def _on_one_axis(runs: Sequence[Run]) -> tuple[tuple[int, ...], Floats]:
+def _on_one_axis(runs: Sequence[Run]) -> tuple[tuple[float, ...], Floats]:
     """Return the success of each run at every retraining of any; a run that ended keeps its."""
-    episodes = sorted({mark for run in runs for mark in run.episodes})
-    places = [np.searchsorted(run.episodes, episodes, side='right') - 1 for run in runs]
-    return tuple(episodes), np.array([
+    cost = sorted({mark for run in runs for mark in run.cost})
+    places = [np.searchsorted(run.cost, cost, side='right') - 1 for run in runs]
+    return tuple(cost), np.array([
         np.array(run.success)[place] for run, place in zip(runs, places, strict=True)])
 
 
-def _over_the_run(episodes: tuple[int, ...], success: Floats) -> Floats:
+def _over_the_run(cost: tuple[float, ...], success: Floats) -> Floats:
     """Return the mean success, each held until the next, of every run, shape (R, 1)."""
-    lasts = np.diff(episodes)
+    lasts = np.diff(cost)
     if not lasts.size:
         return success[:, :1]
     return np.asarray(success[:, :-1] @ lasts / lasts.sum())[:, None]
 
 
-def _interval(episodes: tuple[int, ...], values: Floats) -> Band:
+def _interval(cost: tuple[float, ...], values: Floats) -> Band:
     mean, count = values.mean(axis=0), len(values)
     if count < 2:
-        return Band(episodes, mean, mean, mean)
+        return Band(cost, mean, mean, mean)
     half = (student.ppf((1 + CONFIDENCE) / 2, count - 1)
             * values.std(axis=0, ddof=1) / np.sqrt(count))
-    return Band(episodes, mean, mean - half, mean + half)
+    return Band(cost, mean, mean - half, mean + half)

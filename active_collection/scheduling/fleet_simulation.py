@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
@@ -42,16 +41,18 @@ class Run:
     """
     What one rule achieved with one seed.
 
-    :param episodes: episodes collected at each retraining, the last one at the end
+    :param cost: what the episodes had cost at each retraining, in the unit of tasks, the last one
+        at the end
     :param success: mean success over the tasks then, weighed by importance, 0 to 1
-    :param ended: why no robot got anything to do before all episodes were collected; empty where
-        all were
+    :param episodes: how many were collected in all
+    :param ended: why no robot got anything to do before the budget was spent; empty where it was
     """
 
     rule: str
     seed: int
-    episodes: tuple[int, ...]
+    cost: tuple[float, ...]
     success: tuple[float, ...]
+    episodes: int = 0
     ended: str = ''
 
 
@@ -77,11 +78,15 @@ class _Turn:
     When a robot asks (ns), having finished an episode if it has an assignment.
 
     :param number: of the robot
+    :param environment: that the robot is in; empty where nobody says
+    :param cost: of the episode with its travel and reset, in the unit of tasks
     """
 
     at_ns: int
     number: int
+    environment: str = field(compare=False)
     assigned: Assigned | None = field(default=None, compare=False)
+    cost: float = field(default=0.0, compare=False)
 
 
 class FleetSimulation:
@@ -112,32 +117,34 @@ class FleetSimulation:
             raise SchedulingError('learning curves', found='none for ' + ', '.join(missing),
                                   expected='one for every task of the scenario space')
 
-    def run(self, settings: SchedulerSettings, episodes: int,
-            progress: Callable[[int], None] = lambda _: None) -> Run:
+    def run(self, settings: SchedulerSettings, budget: float) -> Run:
         """
-        Collect so many episodes under a rule, and return what the policy learnt.
+        Collect episodes under a rule until they have cost so much, and return what was learnt.
 
         :param settings: the rule and its parameters; its ledger is a temporary one
+        :param budget: in the unit of tasks: what an episode costs, and its travel and reset where
+            the settings say what they do
         """
         with TemporaryDirectory(prefix='simulate-') as directory:
             ledger = Ledger(Path(directory) / 'ledger.sqlite3', is_durable=False)
             try:
                 scheduler = Scheduler(self._space, settings, ledger, now_ns=START_NS)
-                return self._collect(scheduler, settings, episodes, progress)
+                return self._collect(scheduler, settings, budget)
             finally:
                 ledger.close()
 
-    def _collect(self, scheduler: Scheduler, settings: SchedulerSettings, episodes: int,
-                 progress: Callable[[int], None]) -> Run:
+    def _collect(self, scheduler: Scheduler, settings: SchedulerSettings, budget: float) -> Run:
         random = np.random.default_rng([self._seed, 1])
         collected = dict.fromkeys(self._space.tasks, 0)
         learnt = dict(collected)
-        turns = [_Turn(START_NS, number) for number in range(len(self._robots))]
+        known = self._space.robots
+        turns = [_Turn(START_NS, number, known[name].environment if name in known else '')
+                 for number, name in enumerate(self._robots)]
         waiting: list[_Turn] = []
         refusals: dict[object, Refusal] = {}
-        marks, success = [0], [self._mean_success(learnt)]
-        done, ended = 0, ''
-        while done < episodes and turns:
+        marks, success = [0.0], [self._mean_success(learnt)]
+        done, spent, ended = 0, 0.0, ''
+        while spent < budget and turns:
             turn = heapq.heappop(turns)
             if turn.assigned is not None:
                 record = self._episode(turn.assigned, turn.at_ns, learnt, done // self._retrain,
@@ -145,10 +152,10 @@ class FleetSimulation:
                 collected[record.scenario.task] += record.is_demonstration
                 scheduler.finished(record, turn.at_ns)
                 done += 1
-                progress(done)
-                if done % self._retrain == 0 or done == episodes:
+                spent += turn.cost
+                if done % self._retrain == 0:
                     learnt = dict(collected)
-                    marks.append(done)
+                    marks.append(spent)
                     success.append(self._mean_success(learnt))
                 for asked in waiting:
                     heapq.heappush(turns, self._again(asked, turn.at_ns, settings))
@@ -157,17 +164,17 @@ class FleetSimulation:
             kind = self._kind(scheduler, turn)
             answer = refusals.get(kind) or self._ask(scheduler, turn)
             if isinstance(answer, Grant):
-                heapq.heappush(turns, self._work(answer.assigned, turn, random))
+                heapq.heappush(turns, self._work(answer.assigned, turn, settings, random))
                 continue
             ended = answer.message
             refusals[kind] = answer
             if answer.code is not Refused.FINISHED:
                 waiting.append(turn)
-        if done > marks[-1]:
-            marks.append(done)
+        if spent > marks[-1]:
+            marks.append(spent)
             success.append(self._mean_success(collected))
-        return Run(settings.rule, self._seed, tuple(marks), tuple(success),
-                   ended if done < episodes else '')
+        return Run(settings.rule, self._seed, tuple(marks), tuple(success), done,
+                   ended if spent < budget else '')
 
     def _kind(self, scheduler: Scheduler, turn: _Turn) -> object:
         """
@@ -188,17 +195,23 @@ class FleetSimulation:
         """Return when a robot that is refused pause after pause next asks after an episode."""
         pause_ns = int(settings.retry_after_s * NS)
         pauses = (now_ns - asked.at_ns) // pause_ns + 1
-        return _Turn(asked.at_ns + pauses * pause_ns, asked.number)
+        return _Turn(asked.at_ns + pauses * pause_ns, asked.number, asked.environment)
 
     def _ask(self, scheduler: Scheduler, turn: _Turn) -> Grant | Refusal:
         return scheduler.request(
             Request(self._robots[turn.number], capabilities=self._capabilities,
                     collectors=COLLECTORS), turn.at_ns)
 
-    def _work(self, assigned: Assigned, turn: _Turn, random: np.random.Generator) -> _Turn:
-        """Return when the robot has collected what it was assigned."""
-        length = self._curves[assigned.scenario.task].duration_s * random.uniform(0.7, 1.3)
-        return _Turn(turn.at_ns + int(length * NS), turn.number, assigned)
+    def _work(self, assigned: Assigned, turn: _Turn, settings: SchedulerSettings,
+              random: np.random.Generator) -> _Turn:
+        """Return when the robot has collected what it was assigned, and what that costs."""
+        task, environment = assigned.scenario.task, assigned.scenario.environment
+        travel_s = (self._space.environments[environment].travel_s
+                    if environment != turn.environment else 0.0)
+        cost = (self._space.tasks[task].cost + travel_s * settings.travel_cost
+                + assigned.reset_required * settings.reset_cost)
+        length_s = travel_s + self._curves[task].duration_s * random.uniform(0.7, 1.3)
+        return _Turn(turn.at_ns + int(length_s * NS), turn.number, environment, assigned, cost)
 
     def _episode(self, assigned: Assigned, ends_ns: int, learnt: dict[str, int], epoch: int,
                  random: np.random.Generator) -> EpisodeRecord:
@@ -206,7 +219,7 @@ class FleetSimulation:
         n = learnt[assigned.scenario.task]
         is_policy = assigned.collector == 'policy'
         chance = curve.success(n) if is_policy else curve.demonstrator
-        epistemic = curve.uncertainty * (n + 1) ** -0.5 * random.lognormal(0.0, 0.3)
+        epistemic = curve.epistemic(n) * random.lognormal(0.0, 0.3)
         return EpisodeRecord(
             f'e-{assigned.assignment_id}', assigned.scenario, assigned.request.robot,
             Source(assigned.collector), START_NS, ends_ns,

@@ -14,11 +14,15 @@ from active_collection.scheduling.curves import fit
 
 class TaskCurve(Model):
     """
-    How a task's policy learns: success(n) = ceiling - a (n + 1)^-b after n demonstrations.
+    How a task's policy learns: success(n) = ceiling - a (n / scale + 1)^-b of n demonstrations.
 
-    The ensemble's epistemic uncertainty falls as uncertainty (n + 1)^-1/2.
+    The ensemble's epistemic uncertainty falls as uncertainty (n / scale + 1)^-1/2.
+
+    :param scale: demonstrations before which hardly anything is learnt, and after which each
+        doubling counts
     """
 
+    scale: float = Field(default=1.0, ge=0.1, le=1e6)
     a: float = Field(default=1.0, ge=0, le=1)
     b: float = Field(default=0.3, ge=0, le=2)
     ceiling: float = Field(default=1.0, ge=0, le=1)
@@ -28,7 +32,14 @@ class TaskCurve(Model):
 
     def success(self, demonstrations: float) -> float:
         """Return the policy's success after so many demonstrations, 0 to 1."""
-        return max(0.0, self.ceiling - self.a * float((demonstrations + 1) ** -self.b))
+        return max(0.0, self.ceiling - self.a * self._progress(demonstrations, -self.b))
+
+    def epistemic(self, demonstrations: float) -> float:
+        """Return the ensemble's expected epistemic uncertainty then."""
+        return self.uncertainty * self._progress(demonstrations, -0.5)
+
+    def _progress(self, demonstrations: float, power: float) -> float:
+        return float((demonstrations / self.scale + 1) ** power)
 
 
 class LearningCurves(Model):
@@ -38,11 +49,17 @@ class LearningCurves(Model):
 
 
 def made_up(space: ScenarioSpace, seed: int) -> LearningCurves:
-    """Return curves drawn at random: easy tasks, slow ones, and some that never get good."""
+    """
+    Return curves drawn at random: easy tasks, slow ones, and some that never get good.
+
+    Half of what a task can reach is learnt after 1 to 200 demonstrations or so, as on the tasks of
+    Meta-World, which differ that much.
+    """
     random = np.random.default_rng(seed)
     return LearningCurves(tasks={
         name: TaskCurve(
-            a=float(random.uniform(0.7, 1.0)), b=float(random.uniform(0.1, 0.7)),
+            scale=float(np.exp(random.uniform(0.0, np.log(100.0)))),
+            a=float(random.uniform(0.7, 1.0)), b=float(random.uniform(0.5, 1.5)),
             ceiling=float(random.choice([1.0, 1.0, 1.0, 0.3])),
             uncertainty=float(random.uniform(0.05, 0.4)))
         for name in space.tasks})
