@@ -66,7 +66,6 @@ class TaskArrays:
     :param fresh: demonstrations since the newest ensemble was first seen: not learnt from yet
     :param alpha: Beta posterior of success: discounted successes + 1
     :param beta: discounted failures + 1
-    :param evidence: discounted outcomes behind that posterior
     :param epistemic: expected epistemic uncertainty under the newest ensemble; the largest known
         one (1 before any) for a task that none has been measured of
     :param is_measured: whether the task's own episodes were scored
@@ -83,7 +82,6 @@ class TaskArrays:
     fresh: Integers
     alpha: Floats
     beta: Floats
-    evidence: Floats
     epistemic: Floats
     is_measured: npt.NDArray[np.bool_]
     novelty: Floats
@@ -208,7 +206,6 @@ class Beliefs:
             fresh=values[:, 2].astype(np.int64),
             alpha=values[:, 3],
             beta=values[:, 4],
-            evidence=values[:, 3] + values[:, 4] - 2,
             seconds=values[:, 5],
             epistemic=_optimistic(epistemic),
             is_measured=np.isfinite(epistemic),

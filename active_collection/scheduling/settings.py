@@ -43,8 +43,8 @@ class SchedulerSettings(Model):
         description='hybrid: share of the decisions that are made at random')
     transition_episodes: float = Field(
         default=10.0, gt=0,
-        description='hybrid: policy episodes of a task after which failure weighs as much as '
-                    'uncertainty')
+        description='hybrid: trials of the policy on a task after which failure weighs as much '
+                    'as uncertainty')
     slope_weight: float = Field(
         default=0.5, ge=0, le=1,
         description='hybrid: part of the late score that is the gain in success, not failure')

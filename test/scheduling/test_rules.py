@@ -27,7 +27,7 @@ def make(tasks, environments, seed=0, **changes):
     beliefs = TaskArrays(
         episodes=successes + failures + 5, demonstrations=np.full(tasks, 5),
         fresh=random.integers(0, 5, tasks), alpha=1.0 + successes, beta=1.0 + failures,
-        evidence=(successes + failures).astype(float), epistemic=random.random(tasks),
+        epistemic=random.random(tasks),
         is_measured=random.random(tasks) < 0.5, novelty=random.random(tasks),
         seconds=np.zeros(tasks),
         curve_demonstrations=np.tile([0.0, 5.0], (tasks, 1)),
@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_scores(name):
 def test_nothing_is_known_at_the_start_and_every_rule_can_decide(name):
     fresh = TaskArrays(
         episodes=np.zeros(3, int), demonstrations=np.zeros(3, int), fresh=np.zeros(3, int),
-        alpha=np.ones(3), beta=np.ones(3), evidence=np.zeros(3), epistemic=np.ones(3),
+        alpha=np.ones(3), beta=np.ones(3), epistemic=np.ones(3),
         is_measured=np.zeros(3, bool), novelty=np.ones(3),
         seconds=np.zeros(3),
         curve_demonstrations=np.zeros((3, 1)), curve_successes=np.zeros((3, 1)),
@@ -208,17 +208,34 @@ def test_novelty_takes_the_most_novel_task():
 def test_hybrid_moves_from_uncertainty_to_failure():
     base = with_beliefs(
         make(2, 1, cost=np.ones(2)), epistemic=np.array([1.0, 0.2]), fresh=np.zeros(2, int),
-        alpha=np.array([90.0, 1.0]), beta=np.array([1.0, 90.0]))
-    early = with_beliefs(base, evidence=np.zeros(2))
-    late = with_beliefs(base, evidence=np.full(2, 1000.0))
+        alpha=np.array([90.0, 1.0]), beta=np.array([1.0, 90.0]),
+        curve_successes=np.zeros((2, 2)), curve_failures=np.zeros((2, 2)))
+    early = base
+    late = with_beliefs(base, curve_successes=np.array([[0.0, 900.0], [0.0, 100.0]]),
+                        curve_failures=np.array([[0.0, 9.0], [0.0, 900.0]]))
 
     assert often('hybrid', early, epsilon=0.0)[0] == 1
     assert often('hybrid', late, epsilon=0.0)[1] == 1
 
 
+@pytest.mark.parametrize('trials', [0.0, 1000.0])
+def test_hybrid_counts_what_one_more_demonstration_takes_of_it(trials):
+    """Of two tasks that fail alike, one after ten times the demonstrations of the other."""
+    candidates = with_beliefs(
+        make(2, 1, cost=np.ones(2)), epistemic=np.array([1.0, 0.5]),
+        demonstrations=np.array([100, 10]), fresh=np.zeros(2, int),
+        alpha=np.array([1.0, 1.0]), beta=np.array([900.0, 900.0]),
+        curve_demonstrations=np.array([[0.0, 100.0], [0.0, 10.0]]),
+        curve_successes=np.zeros((2, 2)),
+        curve_failures=np.array([[0.0, trials], [0.0, trials]]))
+
+    assert often('hybrid', candidates, epsilon=0.0)[1] == 1
+
+
 def test_hybrid_explores_in_its_share_and_caps_a_task():
     base = with_beliefs(make(2, 1, cost=np.ones(2)), epistemic=np.array([1.0, 0.0]),
-                        evidence=np.zeros(2), fresh=np.zeros(2, int))
+                        curve_successes=np.zeros((2, 2)), curve_failures=np.zeros((2, 2)),
+                        fresh=np.zeros(2, int))
 
     assert abs(often('hybrid', base, 2000, epsilon=0.4)[1] - 0.2) < 0.05
     capped = replace(base, share=np.array([0.6, 0.1]))

@@ -16,12 +16,16 @@ class Hybrid:
     """
     A mixture whose weight moves, task by task, from uncertainty to failure.
 
-    With e policy episodes known of a task (discounted) and `transition_episodes` n0, failure
-    and slope weigh m = e / (e + n0) and uncertainty 1 - m: before the policy was tried on a task,
-    its own doubt is all there is; afterwards what it really fails at counts, as a Thompson draw
+    With e trials of the policy on a task and `transition_episodes` n0, failure and slope weigh
+    m = e / (e + n0) and uncertainty 1 - m: before the policy was tried on a task, its own doubt is
+    all there is; afterwards what it really fails at counts, as a Thompson draw
     (`failure_thompson`), and what still improves (`slope`), which together get m in the parts
-    1 - w and w, w = `slope_weight`. Uncertainty and slope are relative to the largest of a task
-    in question, so that all three are 0 to 1.
+    1 - w and w, w = `slope_weight`.
+
+    What is uncertain or fails counts for what one more demonstration takes of it: of a power law
+    in n demonstrations that is its value times b / (n + 1), b alike for all tasks as long as
+    nobody knows better. Without it a task that never gets good, or whose actions are large, would
+    swallow the budget. All three are relative to the largest of a task in question, 0 to 1.
 
     A share epsilon of the decisions is uniform, which keeps every task in sight whatever the
     beliefs are (epsilon-greedy: Sutton and Barto 2018, section 2.2), and a task that had more than
@@ -40,12 +44,14 @@ class Hybrid:
         if draw < self._settings.epsilon:
             return Scores((RuleTerm('exploration', draws, np.ones_like(draws)),), draws)
         beliefs = candidates.beliefs
-        uncertainty = self._relative(candidates.epistemic_left(), candidates)
-        demonstrations = beliefs.demonstrations + candidates.pending_demonstrations
-        gain = self._relative(
-            candidates.curves().gain(demonstrations.astype(np.float64)), candidates)
-        failure = 1 - random.beta(beliefs.alpha, beliefs.beta)
-        mixture = beliefs.evidence / (beliefs.evidence + self._settings.transition_episodes)
+        demonstrations = (beliefs.demonstrations
+                          + candidates.pending_demonstrations).astype(np.float64)
+        uncertainty = self._relative(beliefs.epistemic / (demonstrations + 1), candidates)
+        failure = self._relative(
+            (1 - random.beta(beliefs.alpha, beliefs.beta)) / (demonstrations + 1), candidates)
+        gain = self._relative(candidates.curves().gain(demonstrations), candidates)
+        trials = (beliefs.curve_successes + beliefs.curve_failures).sum(axis=1)
+        mixture = trials / (trials + self._settings.transition_episodes)
         worth = candidates.worth(self._settings.cost_weight) * self._open(candidates)
         task, slope_weight = candidates.task, self._settings.slope_weight
         return Scores((
