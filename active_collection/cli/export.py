@@ -70,11 +70,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 def export_round(arguments: argparse.Namespace, opened: Round) -> int:
     """Export a round by the arguments of `add_options`, and print where the files lie."""
+    from active_collection.annotation.formats import FORMATS
     from active_collection.cli.rounds import items_of
+    from active_collection.registry import unknown
 
-    items = items_of(opened, arguments.images)
-    step = {'lerobot': _lerobot, 'mcap': _moments}.get(arguments.format, _annotations)
-    return step(arguments, opened, items)
+    steps = {'lerobot': _lerobot, 'mcap': _moments}
+    known = [*FORMATS.names(), *steps]
+    if arguments.format not in known:
+        raise unknown('--format', arguments.format, known)
+    step = steps.get(arguments.format, _annotations)
+    return step(arguments, opened, items_of(opened, arguments.images))
 
 
 def _annotations(arguments: argparse.Namespace, opened: Round, items: list[Item]) -> int:

@@ -18,6 +18,7 @@ from bag_factory import write_bag
 
 from active_collection.bags.find import find_bags
 from active_collection.cli import select as command
+from active_collection.cli.main import main
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import ConfigError
 from active_collection.errors import InvalidNameError
@@ -210,3 +211,15 @@ def test_wrong_arguments_are_errors_of_one_line_and_write_nothing(pool, tmp_path
 def test_an_unknown_strategy_names_the_nearest(pool):
     with pytest.raises(ConfigError, match='k_center'):
         select(pool, Query(3, 'k_centre'))
+
+
+def test_an_unknown_format_is_told_with_all_that_there_are(pool, tmp_path, capsys):
+    query = Query(2)
+    write_round(tmp_path / 'r', pool, query, select(pool, query))
+
+    assert main(['export', '--round', str(tmp_path / 'r'), '--format', 'leRobot']) == 2
+
+    error, = capsys.readouterr().err.splitlines()
+    assert "--format: found 'leRobot' (did you mean 'lerobot'?), expected one of coco" in error
+    assert error.endswith('lerobot, mcap')
+    assert [path.name for path in (tmp_path / 'r').iterdir() if path.is_dir()] == []
