@@ -203,3 +203,20 @@ def _text(data: Buffer, position: int) -> tuple[str, int]:
     if end > len(data):
         raise ValueError(f'a text of {size:,} bytes in a record of {len(data)}')
     return str(data[position:end], 'utf-8', 'replace'), end
+
+
+def message_size(data: Buffer, offset: int, number: int, time_ns: int) -> int:
+    """
+    Return how long the data of the message is whose record begins at an offset (bytes).
+
+    :param number: of its channel, by the index
+    :param time_ns: log time, by the index
+    :raises ValueError: where there is another record than the index says
+    """
+    opcode, length = PREFIX.unpack_from(data, offset)
+    found, _, found_ns, _ = MESSAGE_HEAD.unpack_from(data, offset + PREFIX.size)
+    if (opcode, found, found_ns) != (MESSAGE, number, time_ns):
+        raise ValueError('another record than the index says')
+    if length < MESSAGE_HEAD.size:
+        raise ValueError(f'a message record of {length} bytes')
+    return int(length) - MESSAGE_HEAD.size

@@ -166,7 +166,8 @@ class McapStorage:
         if not chunk.compression and chunk.data_offset + chunk.size > chunk.index_offset:
             raise ValueError(f'{chunk.size:,} bytes in a chunk that ends before')
         first = chunk.index_offset
-        if not query.sparse and not self._by_message:
+        if (not query.sparse and not self._by_message
+                and first - chunk.offset <= self._limits.chunk_bytes):
             first = chunk.offset  # all of it is wanted: one call reads chunk and index
         data = self._source.view(first, chunk.index_offset + chunk.index_length - first)
         pairs = mcap_index.pairs_of(data[chunk.index_offset - first:])
@@ -221,8 +222,15 @@ class McapStorage:
             self._tell(f'{where}: {why}; {count} messages left out', 'whole messages')
 
     def _alone(self, entry: _Entry) -> Buffer:
-        record = self._source.view(entry.offset, max(entry.size, _HEAD))
-        end = _HEAD + _checked(record, 0, entry)
+        most = _HEAD + self._limits.message_bytes
+        record = self._source.view(entry.offset, max(min(entry.size, most), _HEAD))
+        size = mcap.message_size(record, 0, entry.channel, entry.time_ns)
+        end = _HEAD + size
+        if end > most:
+            raise ValueError(f'a message of {size:,} bytes, more than the limit of '
+                             f'{self._limits.message_bytes:,}')
+        if entry.chunk != _LOOSE and entry.offset + end > self._chunks[entry.chunk].index_offset:
+            raise ValueError(f'a message of {size:,} bytes that goes on behind its chunk')
         if end > len(record):  # outside of chunks only the head tells how long it is
             record = self._source.view(entry.offset, end)
         return record[_HEAD:end]
@@ -231,7 +239,7 @@ class McapStorage:
         data = self._whole(self._chunks[entry.chunk])
         if entry.offset + _HEAD > len(data):
             raise ValueError(f'a message at {entry.offset:,} of {len(data):,} bytes')
-        size = _checked(data, entry.offset, entry)
+        size = mcap.message_size(data, entry.offset, entry.channel, entry.time_ns)
         start = entry.offset + _HEAD
         if start + size > len(data):
             raise ValueError(f'a message of {size:,} bytes at {start:,} of {len(data):,}')
@@ -282,18 +290,3 @@ def _until(time_ns: int | None, waiting: list[_Entry]) -> Iterator[_Entry]:
     """Take entries from a heap in the order of time, then of place, up to a time (ns)."""
     while waiting and (time_ns is None or waiting[0].time_ns < time_ns):
         yield heapq.heappop(waiting)
-
-
-def _checked(data: Buffer, offset: int, entry: _Entry) -> int:
-    """
-    Return how long a message's data is.
-
-    :raises ValueError: where there is another record than the index says
-    """
-    opcode, length = mcap.PREFIX.unpack_from(data, offset)
-    number, _, time_ns, _ = mcap.MESSAGE_HEAD.unpack_from(data, offset + mcap.PREFIX.size)
-    if (opcode, number, time_ns) != (mcap.MESSAGE, entry.channel, entry.time_ns):
-        raise ValueError(f'another record at {entry.offset:,} than the index says')
-    if length < mcap.MESSAGE_HEAD.size:
-        raise ValueError(f'a message record of {length} bytes')
-    return int(length) - mcap.MESSAGE_HEAD.size

@@ -7,6 +7,7 @@ import bz2
 import shutil
 import sqlite3
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +158,46 @@ def test_an_index_that_lies_costs_no_message(tmp_path, lie):
 
     assert got == times(4)
     assert len(told) == 1
+
+
+def test_a_large_message_ends_with_its_chunk_whatever_it_says(tmp_path):
+    file = write_bag(tmp_path / 'b', frames(8)) / 'b.mcap'
+    chunk = mcap_index.from_summary(Source(file)).chunks[0]
+    content = bytearray(file.read_bytes())
+    place = content.index(struct.pack('<Q', times(8)[0]), chunk.data_offset) - 15
+    content[place + 1:place + 9] = struct.pack('<Q', chunk.size + 1000)
+    file.write_bytes(content)
+
+    got, told = read(file)
+
+    assert got == times(8)[1:]
+    assert 'behind its chunk' in told[0]
+
+
+@pytest.mark.parametrize('sparse', [False, True])
+def test_a_chunk_over_the_limit_gives_its_messages_one_by_one(tmp_path, sparse):
+    file = tmp_path / 'a.mcap'
+    mcap = pytest.importorskip('mcap.writer')
+    with file.open('wb') as stream:
+        writer = mcap.Writer(stream, chunk_size=1 << 26, compression=mcap.CompressionType.NONE)
+        writer.start(profile='ros2', library='')
+        schema = writer.register_schema('std_msgs/msg/String', 'ros2msg', b'string data')
+        channel = writer.register_channel('/text', 'cdr', schema)
+        for number, size in enumerate([1 << 18] * 40 + [1 << 22]):
+            writer.add_message(channel, log_time=number, publish_time=0, data=bytes(size))
+        writer.finish()
+
+    tracemalloc.start()
+    told = []
+    with open_bag(file, limits=Limits(chunk_bytes=10**6, message_bytes=10**6),
+                  on_damage=lambda error: told.append(str(error))) as bag:
+        got = [m.receive_ns for m in bag.messages(wanted=(lambda *_: True) if sparse else None)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert got == list(range(40))
+    assert ['4,194,304 bytes, more than the limit of 1,000,000' in line for line in told] == [True]
+    assert peak < 1 << 22
 
 
 def test_messages_outside_of_chunks_are_read(tmp_path):
