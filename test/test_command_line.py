@@ -1,11 +1,15 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
+from argparse import ArgumentParser
+from argparse import _SubParsersAction
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from active_collection.cli.main import main
+from active_collection.cli.main import parser
 
 MANIFEST = Path(__file__).resolve().parent.parent / 'package.xml'
 
@@ -31,3 +35,21 @@ def test_a_command_line_that_is_no_use_ends_with_status_2(arguments, capsys):
         main(arguments)
     assert ended.value.code == 2
     assert 'active-collection' in capsys.readouterr().err
+
+
+def parsers(of: ArgumentParser) -> Iterator[ArgumentParser]:
+    """A parser and those of its subcommands, of theirs and so on."""
+    yield of
+    for action in of._actions:
+        if isinstance(action, _SubParsersAction):
+            for below in action.choices.values():
+                yield from parsers(below)
+
+
+def test_every_subcommand_and_step_says_how_it_is_used():
+    helps = {each.prog: each.format_help() for each in parsers(parser())}  # '%' alone raises
+
+    assert 'active-collection round start' in helps
+    assert '5% of the pool' in ' '.join(helps['active-collection round start'].split())
+    for name, text in helps.items():
+        assert text.startswith(f'usage: {name}')

@@ -49,7 +49,7 @@ def _add_start(step: argparse.ArgumentParser) -> None:
 
     step.add_argument('--count', type=int, default=0,
                       help=f'units to select (default: {_BATCH}; in the first round '
-                           f'{_SEED_SHARE:.0%} of the pool, {_SEED_LEAST} to {_SEED_MOST})')
+                           f'{_SEED_SHARE:.0%}% of the pool, {_SEED_LEAST} to {_SEED_MOST})')
     step.add_argument('--strategy', default='',
                       help='query strategy (default: hybrid; in the first round typiclust, '
                            'which covers the pool; random for a plain seed)')
