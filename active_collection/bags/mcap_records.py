@@ -16,6 +16,7 @@ STATISTICS, DATA_END = 0x0B, 0x0F
 PREFIX = struct.Struct('<BQ')
 #: Channel, sequence, log time and publish time in front of each message's data.
 MESSAGE_HEAD = struct.Struct('<HIQQ')
+_MESSAGE_RECORD = struct.Struct('<BQHIQQ')
 _CHUNK_HEAD = struct.Struct('<QQQI')
 _CHUNK_INDEX_HEAD = struct.Struct('<QQQQ')
 _MESSAGE_INDEX_HEAD = struct.Struct('<HI')
@@ -213,8 +214,7 @@ def message_size(data: Buffer, offset: int, number: int, time_ns: int) -> int:
     :param time_ns: log time, by the index
     :raises ValueError: where there is another record than the index says
     """
-    opcode, length = PREFIX.unpack_from(data, offset)
-    found, _, found_ns, _ = MESSAGE_HEAD.unpack_from(data, offset + PREFIX.size)
+    opcode, length, found, _, found_ns, _ = _MESSAGE_RECORD.unpack_from(data, offset)
     if (opcode, found, found_ns) != (MESSAGE, number, time_ns):
         raise ValueError('another record than the index says')
     if length < MESSAGE_HEAD.size:

@@ -160,10 +160,12 @@ class Bag:
 
         query = Query(topics, 0 if start_ns is None else start_ns,
                       _LAST_NS if stop_ns is None else stop_ns, visit, sparse=wanted is not None)
+        before: Connection | None = None
         for connection, receive_ns, raw in self._storage.messages(query):
+            if connection is not before:
+                before, decode = connection, self._decoder_of(connection)
             yield Message(connection.topic, connection.type, receive_ns,
-                          last[connection.topic][1], raw, connection,
-                          self._decoder_of(connection))
+                          last[connection.topic][1], raw, connection, decode)
 
     def close(self) -> None:
         """Close the bag. Closing it again does nothing."""

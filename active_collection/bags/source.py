@@ -51,8 +51,9 @@ class Source:
         """
         if not SMALL <= size <= LARGE or offset < 0 or offset + size > self.size:
             return memoryview(self.read(offset, size))
-        buffer, filled = self._buffers.take(size), 0
-        while filled < size:
+        buffer = self._buffers.take(size)
+        filled = os.preadv(self._descriptor, [buffer], offset)
+        while filled < size:  # the file has become shorter, or a signal came in between
             count = os.preadv(self._descriptor, [buffer[filled:]], offset + filled)
             if not count:
                 raise ValueError(f'{filled:,} of {size:,} bytes at {offset:,}')
