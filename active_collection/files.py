@@ -45,6 +45,17 @@ def read_json(path: Path) -> Any:
     return parse_json(path.read_text(encoding='utf-8'))
 
 
+def partial_of(path: Path) -> Path:
+    """
+    Return where a file or directory is written before it takes its name: beside it, hidden.
+
+    :raises IsADirectoryError: of '.' and '/', which have no name
+    """
+    if not path.name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return path.with_name(f'.{path.name}.{os.getpid()}.partial')
+
+
 def write_whole(path: Path, data: bytes | str) -> None:
     """
     Replace a file's content at once: a reader or a crash sees the old content or all of the new.
@@ -52,7 +63,7 @@ def write_whole(path: Path, data: bytes | str) -> None:
     :raises OSError: where the disk refuses; the old content stands
     """
     content = data.encode() if isinstance(data, str) else data
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    partial = partial_of(path)
     try:
         with partial.open('wb') as file:
             file.write(content)
@@ -85,7 +96,7 @@ def whole_directory(path: Path) -> Iterator[Path]:
     except FileExistsError as error:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR),
                                  str(path.parent)) from error
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    partial = partial_of(path)
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir()

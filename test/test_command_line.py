@@ -1,6 +1,7 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
 from argparse import ArgumentParser
+from argparse import ArgumentTypeError
 from argparse import _SubParsersAction
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from active_collection.cli.main import main
 from active_collection.cli.main import parser
+from active_collection.cli.options import path
 
 MANIFEST = Path(__file__).resolve().parent.parent / 'package.xml'
 
@@ -44,6 +46,23 @@ def parsers(of: ArgumentParser) -> Iterator[ArgumentParser]:
         if isinstance(action, _SubParsersAction):
             for below in action.choices.values():
                 yield from parsers(below)
+
+
+def test_no_path_may_be_empty():
+    """It is a shell variable that is not set more often than this directory."""
+    types = [action.type for each in parsers(parser()) for action in each._actions]
+
+    assert Path not in types
+    with pytest.raises(ArgumentTypeError, match='empty'):
+        path('')
+
+
+@pytest.mark.parametrize('arguments', [['/bags', '--pool', ''], ['', '--pool', 'pool']])
+def test_an_empty_path_is_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(['index', *arguments])
+    assert ended.value.code == 2
+    assert 'found an empty text, expected a path' in capsys.readouterr().err
 
 
 def test_every_subcommand_and_step_says_how_it_is_used():

@@ -22,6 +22,7 @@ from active_collection.errors import ActiveCollectionError
 from active_collection.errors import AnnotationError
 from active_collection.errors import BagError
 from active_collection.files import of_path
+from active_collection.files import partial_of
 from active_collection.files import sync_directory
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def write_moments(items: Sequence[Item], path: Path, *, window_s: float = 1.0,
     window_ns = round(min(window_s, _LONGEST_S) * _NS)
     groups = [(bag, list(own)) for bag, own in groupby(
         sorted(items, key=lambda i: (i.bag, i.receive_ns)), key=lambda i: i.bag)]
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    partial = partial_of(path)
     moments = copied = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
+from active_collection.cli.options import path
+
 if TYPE_CHECKING:
     from active_collection.scenario import Scenario
 
@@ -39,11 +41,11 @@ RATE_HZ = 50
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument('--ensemble', required=True, type=Path, metavar='DIR',
+    parser.add_argument('--ensemble', required=True, type=path, metavar='DIR',
                         help='an ensemble, or a directory of ensembles: the newest')
-    parser.add_argument('--space', required=True, type=Path, metavar='YAML',
+    parser.add_argument('--space', required=True, type=path, metavar='YAML',
                         help='scenario space that the configurations are drawn from')
-    parser.add_argument('--out', required=True, type=Path, metavar='FILE',
+    parser.add_argument('--out', required=True, type=path, metavar='FILE',
                         help='JSON file for the result')
     parser.add_argument('--tasks', nargs='+', default=[], metavar='TASK',
                         help='tasks of the space (default: all)')

@@ -12,8 +12,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from active_collection.cli.options import path
 
 if TYPE_CHECKING:
     from active_collection.annotation.items import Item
@@ -28,7 +29,7 @@ CURRICULUM = 'curriculum.csv'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument('--round', required=True, type=Path, metavar='ROUND_DIR',
+    parser.add_argument('--round', required=True, type=path, metavar='ROUND_DIR',
                         help='what `select` wrote')
     add_options(parser)
 
@@ -37,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare how a round is exported, whichever it is."""
     parser.add_argument('--format', default='coco',
                         help='of the annotation tool; or lerobot, mcap (default: %(default)s)')
-    parser.add_argument('--out', type=Path, metavar='DIR',
+    parser.add_argument('--out', type=path, metavar='DIR',
                         help='where to (default: export/, lerobot/ or moments.mcap in the round)')
     parser.add_argument('--images', default='jpg', choices=['jpg', 'png'],
                         help='kind of the pictures (default: %(default)s)')
@@ -49,7 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         help='as selected, or episodes from easy to hard by the mean uncertainty '
                              'of the ensemble (default: %(default)s)')
     lerobot = parser.add_argument_group('lerobot')
-    lerobot.add_argument('--observation', type=Path, metavar='FILE',
+    lerobot.add_argument('--observation', type=path, metavar='FILE',
                          help='YAML that says which fields are state and action')
     lerobot.add_argument('--fps', type=int, default=10,
                          help='rows and pictures a second (default: %(default)s)')

@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 from time import perf_counter
+
+from active_collection.cli.options import path
 
 NAME = 'index'
 UNITS = ('frame', 'segment', 'change-point', 'trajectory')
@@ -23,9 +24,9 @@ _SHOWN = 5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument('paths', nargs='+', metavar='PATH',
+    parser.add_argument('paths', nargs='+', type=path, metavar='PATH',
                         help='.bag, .mcap or .db3 file, rosbag2 directory, directory, glob')
-    parser.add_argument('--pool', required=True, type=Path, help='directory of the pool')
+    parser.add_argument('--pool', required=True, type=path, help='directory of the pool')
     parser.add_argument('--extractor', default='descriptor',
                         help='embedding extractor (default: %(default)s)')
     parser.add_argument('--option', action='append', default=[], metavar='KEY=VALUE',

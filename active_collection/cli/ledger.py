@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
+
+from active_collection.cli.options import path
 
 NAME = 'ledger'
 LEDGER = 'path of the ledger, or postgresql://user@host/database'
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.set_defaults(command=_verify)
     export = commands.add_parser('export', help='write its tables to a new directory')
     export.add_argument('ledger', help=LEDGER)
-    export.add_argument('out', type=Path)
+    export.add_argument('out', type=path)
     export.add_argument('--format', choices=('csv', 'parquet'), default='csv')
     export.set_defaults(command=_export)
     labels = commands.add_parser(
@@ -41,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     labels.add_argument('ledger', help=LEDGER)
     labels.set_defaults(command=_labels)
     weights = commands.add_parser('weights', help='print sampling weights for training as CSV')
-    weights.add_argument('space', type=Path, help='scenario space')
-    weights.add_argument('data', type=Path, help='data directory with the episodes')
+    weights.add_argument('space', type=path, help='scenario space')
+    weights.add_argument('data', type=path, help='data directory with the episodes')
     weights.add_argument('--success-share', type=float, default=1.0,
                          help="share of a task's weight that its successes get (default: 1)")
     weights.set_defaults(command=_weights)

@@ -3,6 +3,7 @@
 """Check command line values that argparse does not."""
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,18 @@ def key_values(texts: Sequence[str], name: str) -> dict[str, str]:
     return values
 
 
+def path(text: str) -> Path:
+    """
+    Return a path, for argparse.
+
+    :raises argparse.ArgumentTypeError: of an empty text, such as a shell variable that is not set:
+        pathlib takes it for this directory
+    """
+    if not text:
+        raise argparse.ArgumentTypeError('found an empty text, expected a path')
+    return Path(text)
+
+
 def positive(value: float, name: str, *, zero: bool = False) -> float:
     """
     Return a number that is finite and positive.
@@ -39,16 +52,16 @@ def positive(value: float, name: str, *, zero: bool = False) -> float:
     return value
 
 
-def lines(path: Path | None) -> list[str]:
+def lines(file: Path | None) -> list[str]:
     """
     Return the lines of a file that are not empty; none without a file.
 
     :raises ConfigError: where it cannot be read
     """
-    if path is None:
+    if file is None:
         return []
     try:
-        content = path.read_text(encoding='utf-8')
+        content = file.read_text(encoding='utf-8')
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(path, found=error, expected='a text file') from error
+        raise ConfigError(file, found=error, expected='a text file') from error
     return [line.strip() for line in content.splitlines() if line.strip()]

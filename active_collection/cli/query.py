@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from active_collection.cli.options import path
 from active_collection.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='most picks of one bag, camera, scenario, task, environment, '
                              'outcome, robot, factor.NAME (of the scenario) or tag.NAME (of the '
                              'episode)')
-    parser.add_argument('--include', type=Path, metavar='FILE',
+    parser.add_argument('--include', type=path, metavar='FILE',
                         help='unit ids, one a line, that are taken first')
-    parser.add_argument('--exclude', type=Path, metavar='FILE',
+    parser.add_argument('--exclude', type=path, metavar='FILE',
                         help='unit ids, one a line, that are never taken')
-    parser.add_argument('--predictions', type=Path, metavar='FILE',
+    parser.add_argument('--predictions', type=path, metavar='FILE',
                         help='Parquet of unit_id, a column of probabilities a class and perhaps '
                              'member: in place of a head trained on the labels')
     whole = parser.add_argument_group('trajectories: choose these first, then units within')

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
+from active_collection.cli.options import path
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import ReportError
 
@@ -29,13 +30,13 @@ _SHOWN = 5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument('--data', type=Path, help='data directory: ledger, episodes, evaluations')
-    parser.add_argument('--pool', type=Path,
+    parser.add_argument('--data', type=path, help='data directory: ledger, episodes, evaluations')
+    parser.add_argument('--pool', type=path,
                         help='the pool (default: DATA/pool, or that of the round)')
     parser.add_argument('--round', help='the round: its number in DATA/rounds, or its directory '
                                         '(default: the newest of DATA)')
     parser.add_argument('--title', default='Collection report', help='heading of the page')
-    parser.add_argument('--out', required=True, type=Path, help='the HTML file')
+    parser.add_argument('--out', required=True, type=path, help='the HTML file')
 
 
 def run(arguments: argparse.Namespace) -> int:

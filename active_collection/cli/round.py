@@ -11,8 +11,9 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from active_collection.cli.options import path
 
 if TYPE_CHECKING:
     from active_collection.selection.rounds import Round
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                        ('ingest', 'take in labels'), ('status', 'show all rounds'),
                        ('stop', 'decide whether more labels pay')):
         step = steps.add_parser(name, help=text)
-        step.add_argument('--data', required=True, type=Path, metavar='DIR',
+        step.add_argument('--data', required=True, type=path, metavar='DIR',
                           help='directory of the pool and the rounds')
         if name in {'export', 'ingest'}:
             step.add_argument('--round', type=int, default=0, metavar='N',
@@ -66,7 +67,7 @@ def _add_export(step: argparse.ArgumentParser) -> None:
 
 
 def _add_ingest(step: argparse.ArgumentParser) -> None:
-    step.add_argument('file', type=Path,
+    step.add_argument('file', type=path,
                       help='what the annotation tool exported, perhaps as a zip file; labels in '
                            'it that are wrong are left out and named, and the status is 1')
     step.add_argument('--format', default='coco',
@@ -80,7 +81,7 @@ def _add_nothing(_: argparse.ArgumentParser) -> None:
 
 
 def _add_stop(step: argparse.ArgumentParser) -> None:
-    step.add_argument('--criteria', type=Path, metavar='FILE',
+    step.add_argument('--criteria', type=path, metavar='FILE',
                       help='YAML: budget, target, confidence, gain, kappa, plateau, patience')
 
 

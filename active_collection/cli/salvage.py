@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
+from active_collection.cli.options import path
 from active_collection.errors import ActiveCollectionError
 
 NAME = 'salvage'
@@ -22,19 +22,12 @@ HELP = 'make a whole bag of one whose recorder died'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subcommand's arguments."""
-    parser.add_argument('paths', nargs='+', type=_path, metavar='PATH',
+    parser.add_argument('paths', nargs='+', type=path, metavar='PATH',
                         help='torn .mcap or .db3 file, directory of such files, or '
                         '<id>.recording')
-    parser.add_argument('--output', type=Path, metavar='DIRECTORY',
+    parser.add_argument('--output', type=path, metavar='DIRECTORY',
                         help='rosbag2 directory to make (one PATH only); '
                         "default: PATH with '_salvaged'")
-
-
-def _path(text: str) -> Path:
-    # pathlib takes an empty text, such as a shell variable that is not set, for this directory.
-    if not text:
-        raise argparse.ArgumentTypeError('found an empty text, expected a path')
-    return Path(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,14 +38,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output is not None and len(arguments.paths) > 1:
         raise ConfigError('--output', found=f'{len(arguments.paths)} paths', expected='one PATH')
     status = 0
-    for path in arguments.paths:
+    for torn in arguments.paths:
         try:
-            salvaged = salvage_path(path, arguments.output)
+            salvaged = salvage_path(torn, arguments.output)
         except ActiveCollectionError as error:
             print(f'active-collection: {error}', file=sys.stderr)
             status = 2
         except OSError as error:
-            print(f'active-collection: {error.filename or path}: found '
+            print(f'active-collection: {error.filename or torn}: found '
                   f'{error.strerror or error}, expected a place that can be written',
                   file=sys.stderr)
             status = 2

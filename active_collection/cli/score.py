@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
+from active_collection.cli.options import path
+
 if TYPE_CHECKING:
     from active_collection.uncertainty.scoring import ScoredBag
 
@@ -24,12 +26,12 @@ HELP = 'score recorded bags with an ensemble'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subcommand's arguments."""
-    parser.add_argument('paths', nargs='*', metavar='PATH',
+    parser.add_argument('paths', nargs='*', type=path, metavar='PATH',
                         help='bags, directories or globs (default: the bags of the pool)')
-    parser.add_argument('--ensemble', type=Path, required=True, metavar='DIR',
+    parser.add_argument('--ensemble', type=path, required=True, metavar='DIR',
                         help='an ensemble, or a directory of ensembles: the newest')
-    parser.add_argument('--pool', type=Path, metavar='DIR', help='pool whose index is updated')
-    parser.add_argument('--out', type=Path, metavar='PARQUET', help='file for every step')
+    parser.add_argument('--pool', type=path, metavar='DIR', help='pool whose index is updated')
+    parser.add_argument('--out', type=path, metavar='PARQUET', help='file for every step')
     parser.add_argument('--tolerance', type=float, default=0.1, metavar='SECONDS',
                         help='largest distance of a frame to its step (default: %(default)s)')
 

@@ -8,7 +8,8 @@ Writes a round: selection.parquet (what, why, in which order) and manifest.json 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from active_collection.cli.options import path
 
 NAME = 'select'
 HELP = 'select the frames of a pool that are worth a label'
@@ -18,14 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     from active_collection.cli import query
 
-    parser.add_argument('--pool', required=True, type=Path, help='directory of the pool')
-    parser.add_argument('--out', required=True, type=Path, metavar='ROUND_DIR',
+    parser.add_argument('--pool', required=True, type=path, help='directory of the pool')
+    parser.add_argument('--out', required=True, type=path, metavar='ROUND_DIR',
                         help='directory of the round; must not exist')
     parser.add_argument('--count', default=300, type=int,
                         help='units to select (default: %(default)s)')
     parser.add_argument('--strategy', default='hybrid',
                         help='query strategy (default: %(default)s)')
-    parser.add_argument('--labelled', action='append', default=[], type=Path, metavar='ROUND_DIR',
+    parser.add_argument('--labelled', action='append', default=[], type=path, metavar='ROUND_DIR',
                         help='an earlier round: its picks are not selected again, and its '
                              'labels are learnt from')
     query.add_arguments(parser)

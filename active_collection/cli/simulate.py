@@ -11,9 +11,10 @@ rule's, seed by seed.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
+
+from active_collection.cli.options import path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,12 +35,12 @@ EPISODES = 400
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument('space', type=Path, help='scenario space')
+    parser.add_argument('space', type=path, help='scenario space')
     parser.add_argument('--rules', default=RULES,
                         help='rules, comma-separated (default: %(default)s)')
     parser.add_argument('--budget', type=float, help='what the episodes of a run may cost, in the '
                         'unit of tasks (default: 400 times what one costs on average)')
-    parser.add_argument('--parameters', type=Path, help="the scheduler's own parameters, as for "
+    parser.add_argument('--parameters', type=path, help="the scheduler's own parameters, as for "
                         'the node: a YAML file (its rule and seed do not count here)')
     parser.add_argument('--robots', type=int, help='1 to 1000 (default: those that the scenario '
                         'space names, of which the first ones are taken; 4 where it names none)')
@@ -47,9 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='episodes between two retrainings (default: 50)')
     parser.add_argument('--seeds', type=int, default=5, help='runs a rule (default: 5)')
     source = parser.add_mutually_exclusive_group()
-    source.add_argument('--curves', type=Path, help='learning curves: a YAML file')
+    source.add_argument('--curves', type=path, help='learning curves: a YAML file')
     source.add_argument('--ledger', help="fit them to this ledger's episodes")
-    parser.add_argument('--plot', type=Path, help='write a plot with confidence bands: HTML')
+    parser.add_argument('--plot', type=path, help='write a plot with confidence bands: HTML')
 
 
 def run(arguments: argparse.Namespace) -> int:

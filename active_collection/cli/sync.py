@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
+from active_collection.cli.options import path
 from active_collection.errors import ActiveCollectionError
 
 NAME = 'sync'
@@ -21,7 +21,7 @@ HELP = 'copy closed episodes to a central store and verify them there'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subcommand's arguments."""
-    parser.add_argument('data', type=Path, metavar='DATA', help='data directory')
+    parser.add_argument('data', type=path, metavar='DATA', help='data directory')
     parser.add_argument('target', metavar='TARGET',
                         help='fsspec URL: file:///mnt/store, s3://bucket/robots, sftp://host/dir')
     parser.add_argument('--option', action='append', default=[], metavar='KEY=VALUE',

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from active_collection.cli.options import path
 
 if TYPE_CHECKING:
     from active_collection.uncertainty.building import Built
@@ -28,17 +29,17 @@ HELP = 'train an ensemble on recorded demonstrations'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subcommand's arguments."""
-    parser.add_argument('--data', type=Path, required=True, metavar='DIR',
+    parser.add_argument('--data', type=path, required=True, metavar='DIR',
                         help='data directory; its successful demonstrations are used')
-    parser.add_argument('--spec', type=Path, required=True, metavar='YAML',
+    parser.add_argument('--spec', type=path, required=True, metavar='YAML',
                         help='which topics and fields are observation and action')
-    parser.add_argument('--out', type=Path, required=True, metavar='ENSEMBLES',
+    parser.add_argument('--out', type=path, required=True, metavar='ENSEMBLES',
                         help='directory of ensembles that the new one is written into')
-    parser.add_argument('--config', type=Path, metavar='YAML', help='training settings')
-    parser.add_argument('--from', dest='begin_from', type=Path, metavar='ENSEMBLE',
+    parser.add_argument('--config', type=path, metavar='YAML', help='training settings')
+    parser.add_argument('--from', dest='begin_from', type=path, metavar='ENSEMBLE',
                         help='ensemble, or directory of ensembles, whose weights it begins from; '
                         'it is trained on all data all the same, and what was held out stays so')
-    parser.add_argument('--weights', type=Path, metavar='CSV',
+    parser.add_argument('--weights', type=path, metavar='CSV',
                         help='what `active-collection ledger weights` wrote: exactly its episodes '
                         'are used, also those that a policy acted out, and drawn as often as they '
                         'weigh')

@@ -3,7 +3,6 @@
 """Parts of an index: what a worker wrote of a few bags, until all are merged into the pool."""
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import SelectionError
 from active_collection.files import of_path
+from active_collection.files import partial_of
 from active_collection.files import sync_directory
 from active_collection.selection.extractors import EXTRACTORS
 from active_collection.selection.extractors import Extractor
@@ -135,7 +135,7 @@ def write_part(path: Path, rows: Sequence[Mapping[str, Any]], vectors: NDArray[A
     table = table.append_column(
         _VECTOR, pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]))
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    partial = partial_of(path)
     try:
         pq.write_table(table, partial, write_page_checksum=True)
         partial.replace(path)

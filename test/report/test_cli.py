@@ -308,6 +308,13 @@ def test_unwritable_place_is_one_line_and_exit_status_2(whole, tmp_path, capsys)
     assert str(tmp_path / 'file') in capsys.readouterr().err
 
 
+def test_a_place_without_a_name_takes_no_page(whole, capsys):
+    assert main(['report', '--data', str(whole), '--out', '/']) == 2
+
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        'active-collection: /: found a directory, expected a writable file')
+
+
 def test_evaluation_beyond_its_own_episodes_is_refused(tmp_path):
     (tmp_path / 'a.json').write_text(json.dumps({
         'ensemble_id': 'a', 'round': 1, 'tasks': {'t': {'success': 3, 'episodes': 2}}}))
