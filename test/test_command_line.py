@@ -1,5 +1,6 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
+import re
 from argparse import ArgumentParser
 from argparse import ArgumentTypeError
 from argparse import _SubParsersAction
@@ -9,9 +10,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from active_collection.annotation.formats import FORMATS
 from active_collection.cli.main import main
 from active_collection.cli.main import parser
 from active_collection.cli.options import path
+from active_collection.selection.extractors import EXTRACTORS
+from active_collection.selection.strategies import STRATEGIES
 
 MANIFEST = Path(__file__).resolve().parent.parent / 'package.xml'
 
@@ -63,6 +67,16 @@ def test_an_empty_path_is_refused(arguments, capsys):
         main(['index', *arguments])
     assert ended.value.code == 2
     assert 'found an empty text, expected a path' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('command', 'registry'), [
+    ('index', EXTRACTORS), ('select', STRATEGIES), ('round start', STRATEGIES),
+    ('export', FORMATS), ('round export', FORMATS)])
+def test_the_help_names_all_that_can_be_chosen(command, registry):
+    texts = {each.prog: ' '.join(each.format_help().split()) for each in parsers(parser())}
+    text = texts[f'active-collection {command}']
+
+    assert [name for name in registry.names() if not re.search(rf'\b{name}\b', text)] == []
 
 
 def test_every_subcommand_and_step_says_how_it_is_used():

@@ -37,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare how a round is exported, whichever it is."""
     parser.add_argument('--format', default='coco',
-                        help='of the annotation tool; or lerobot, mcap (default: %(default)s)')
+                        help='coco, csv, cvat, parquet, label_studio, yolo, fiftyone, one of your '
+                             'own; or lerobot, mcap (default: %(default)s)')
     parser.add_argument('--out', type=path, metavar='DIR',
                         help='where to (default: export/, lerobot/ or moments.mcap in the round)')
     parser.add_argument('--images', default='jpg', choices=['jpg', 'png'],

@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='.bag, .mcap or .db3 file, rosbag2 directory, directory, glob')
     parser.add_argument('--pool', required=True, type=path, help='directory of the pool')
     parser.add_argument('--extractor', default='descriptor',
-                        help='embedding extractor (default: %(default)s)')
+                        help='embedding extractor: descriptor (needs no weights), '
+                             'efficientnet_lite0, torchscript, onnx, timm, transformers '
+                             'or one of your own (default: %(default)s)')
     parser.add_argument('--option', action='append', default=[], metavar='KEY=VALUE',
                         help='option of the extractor, may be given again')
     parser.add_argument('--dtype', default='float32', choices=['float32', 'float16'],

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 #: An annotator needs a batch of some size to be worth a hand-over, and a model to learn from it;
 #: a very large one is chosen with what was known at its start.
 SMALL, LARGE = 50, 1000
+#: For the help, which is not to import what selects.
+STRATEGIES = ('random, uniform_in_time, stratified, k_center, typiclust, information_density; by '
+              'uncertainty: uncertainty, hybrid, temporal_uncertainty_change; by labels or '
+              '--predictions: entropy, margin, least_confidence, cluster_margin, badge, bald, '
+              'batch_bald, query_by_committee, expected_model_change; or one of your own')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

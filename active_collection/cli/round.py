@@ -53,7 +53,7 @@ def _add_start(step: argparse.ArgumentParser) -> None:
                            f'{_SEED_SHARE:.0%}% of the pool, {_SEED_LEAST} to {_SEED_MOST})')
     step.add_argument('--strategy', default='',
                       help='query strategy (default: hybrid; in the first round typiclust, '
-                           'which covers the pool; random for a plain seed)')
+                           f'which covers the pool; random for a plain seed): {query.STRATEGIES}')
     step.add_argument('--held-out', action='store_true',
                       help='keep the labels of this round apart, to test what the others teach '
                            '(strategy default: random, a fair sample)')
@@ -72,6 +72,8 @@ def _add_ingest(step: argparse.ArgumentParser) -> None:
                            'it that are wrong are left out and named, and the status is 1')
     step.add_argument('--format', default='coco',
                       help='of the annotation tool (default: %(default)s)')
+    step.add_argument('--export', type=path, metavar='DIR',
+                      help='where `round export --out` wrote (default: export/ in the round)')
     step.add_argument('--annotator', default='', metavar='NAME',
                       help='who made the annotations that do not say so themselves')
 
@@ -144,7 +146,7 @@ def _ingest(arguments: argparse.Namespace) -> int:
 
     check_annotator(arguments.annotator, '--annotator')
     opened = _round(arguments)
-    items, classes = read_items(opened.directory / 'export')
+    items, classes = read_items(arguments.export or opened.directory / 'export')
     read = ingest(arguments.file, arguments.format, items, classes)
     annotations = without_repeats(by(read.annotations, arguments.annotator))
     path = labels.add(opened.directory, label_rows(annotations))

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--count', default=300, type=int,
                         help='units to select (default: %(default)s)')
     parser.add_argument('--strategy', default='hybrid',
-                        help='query strategy (default: %(default)s)')
+                        help=f'query strategy (default: %(default)s): {query.STRATEGIES}')
     parser.add_argument('--labelled', action='append', default=[], type=path, metavar='ROUND_DIR',
                         help='an earlier round: its picks are not selected again, and its '
                              'labels are learnt from')

@@ -93,6 +93,19 @@ def test_ingesting_again_makes_a_version_and_keeps_disagreement(data, capsys):
     assert 'version 2; annotators disagree on 1 pictures' in capsys.readouterr().out
 
 
+def test_labels_of_an_export_that_lies_elsewhere_are_taken_in(data, tmp_path):
+    run('start', data, '--count', 12)
+    run('export', data, '--out', tmp_path / 'shared')
+    made = json.loads((tmp_path / 'shared' / 'coco.json').read_text())
+    made['categories'] = [{'id': 1, 'name': 'even'}]
+    made['annotations'] = [{'id': 1, 'image_id': 1, 'category_id': 1}]
+    (tmp_path / 'made.json').write_text(json.dumps(made))
+
+    assert run('ingest', data, tmp_path / 'made.json', '--export', tmp_path / 'shared') == 0
+
+    assert len(labels.newest(data / 'rounds' / '1')) == 1
+
+
 def test_strategies_that_learn_from_labels_work_in_a_later_round(data):
     run('start', data, '--count', 12, '--gap', 0, '--duplicate-bits', -1)
     run('export', data)
