@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from active_collection.bags.episodes import METADATA
@@ -26,12 +27,14 @@ def content_key(bag: Path) -> str:
     """
     digest = hashlib.sha256()
     try:
-        files = sorted(bag.iterdir()) if bag.is_dir() else [bag]
+        files = [file for file in (sorted(bag.iterdir()) if bag.is_dir() else [bag])
+                 if file.is_file() and file.name != METADATA]
         for file in files:
-            if file.is_file() and file.name != METADATA:
-                _add(digest, file)
+            _add(digest, file)
     except OSError as error:
         raise BagError(bag, found=error, expected='a bag that can be read') from error
+    if not files:  # a link to nowhere, a directory of metadata alone: no copies of each other
+        digest.update(os.fsencode(bag.absolute()))
     return digest.hexdigest()[:16]
 
 

@@ -162,6 +162,19 @@ def test_broken_bags_are_reported_and_the_others_indexed(data):
     assert any('/joint_states' in line for _, line in report.failed)
 
 
+def test_bags_without_data_are_no_copies_of_each_other(data):
+    for name in ('lost', 'gone'):
+        (data / 'bags' / name).mkdir()
+        (data / 'bags' / name / 'metadata.yaml').write_text('{')
+    (data / 'bags' / 'nowhere.mcap').symlink_to(data / 'none.mcap')
+
+    report = run(data)
+
+    assert sorted(bag.rsplit('/', 1)[1] for bag, _ in report.failed) == [
+        'gone', 'lost', 'nowhere.mcap']
+    assert report.copies == 0
+
+
 def test_corrupt_images_are_left_out_and_counted(tmp_path):
     broken = image(scene(1))
     broken.step = 3
