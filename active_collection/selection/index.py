@@ -56,7 +56,7 @@ class IndexSettings:
     :param threads: of each process; 0: what the machine has, shared among the processes
     """
 
-    extractor: str = 'descriptor'
+    extractor: str = 'efficientnet_lite0'
     options: tuple[tuple[str, str], ...] = ()
     dtype: str = 'float32'
     sampling: Sampling = field(default_factory=Sampling)

@@ -169,7 +169,7 @@ def round_directory(tmp_path):
     for i in range(2):
         write_bag(tmp_path / 'data' / 'bags' / f'b{i}', camera(6, first=10 * i))
     index(find_bags([tmp_path / 'data' / 'bags']), tmp_path / 'data' / 'pool',
-          IndexSettings(sampling=Sampling(rate_hz=0)))
+          IndexSettings('descriptor', sampling=Sampling(rate_hz=0)))
     pool = Pool.open(tmp_path / 'data' / 'pool')
     query = Query(5)
     return write_round(tmp_path / 'data' / 'rounds' / '1', pool, query,
@@ -208,7 +208,7 @@ def test_the_command_exports_a_curriculum_from_easy_to_hard(tmp_path, capsys):
         entries += [('/estimate', ns, estimate(ns, level)) for _, ns, _ in entries]
         write_bag(tmp_path / 'bags' / f'b{number}', sorted(entries, key=lambda e: e[1]))
     index(find_bags([tmp_path / 'bags']), tmp_path / 'pool',
-          IndexSettings(sampling=Sampling(rate_hz=0)))
+          IndexSettings('descriptor', sampling=Sampling(rate_hz=0)))
     pool = Pool.open(tmp_path / 'pool')
     query = Query(9, 'random')
     write_round(tmp_path / 'round', pool, query, select(pool, query))
@@ -233,7 +233,7 @@ def test_a_curriculum_goes_by_what_is_known_of_every_episode(tmp_path, capsys):
         entries += [('/estimate', ns, estimate(ns, epistemic, novelty=novelty))
                     for _, ns, _ in entries]
         write_bag(tmp_path / 'bags' / f'b{number}', sorted(entries, key=lambda e: e[1]))
-    settings = IndexSettings(sampling=Sampling(rate_hz=0))
+    settings = IndexSettings('descriptor', sampling=Sampling(rate_hz=0))
     index(find_bags([tmp_path / 'bags']), tmp_path / 'pool', settings)
     pool = Pool.open(tmp_path / 'pool')
     query = Query(18, 'random', limits=Limits())
@@ -258,7 +258,7 @@ def test_a_curriculum_goes_by_what_is_known_of_every_episode(tmp_path, capsys):
 def test_a_curriculum_without_any_uncertainty_is_refused(tmp_path):
     write_bag(tmp_path / 'bags' / 'b', camera(6))
     index(find_bags([tmp_path / 'bags']), tmp_path / 'pool',
-          IndexSettings(sampling=Sampling(rate_hz=0)))
+          IndexSettings('descriptor', sampling=Sampling(rate_hz=0)))
     pool = Pool.open(tmp_path / 'pool')
     query = Query(3, 'random')
     write_round(tmp_path / 'round', pool, query, select(pool, query))

@@ -53,7 +53,8 @@ def data(tmp_path_factory):
     root = tmp_path_factory.mktemp('data')
     for i in range(2):
         write_bag(root / 'bags' / f'b{i}', camera(8, first=20 * i))
-    index(find_bags([root / 'bags']), root / 'pool', IndexSettings(sampling=Sampling(rate_hz=0)))
+    index(find_bags([root / 'bags']), root / 'pool',
+          IndexSettings('descriptor', sampling=Sampling(rate_hz=0)))
     turn('start', root, '--count', 5, '--gap', 0, '--duplicate-bits', -1)
     turn('export', root, '--format', 'label_studio', '--class', 'mug', '--class', 'a <b> & "c"')
     return root

@@ -111,7 +111,7 @@ def whole(tmp_path_factory):
     data = collect(tmp_path_factory.mktemp('data'))
     evaluate(data)
     index(sorted((data / 'episodes').glob('*/*')), data / 'pool',
-          IndexSettings())
+          IndexSettings('descriptor'))
     choose(data)
     return data
 

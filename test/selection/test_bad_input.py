@@ -21,7 +21,7 @@ def made(tmp_path_factory):
     for i in range(2):
         write_bag(data / 'bags' / f'b{i}', camera(8, first=20 * i))
     assert main(['index', str(data / 'bags'), '--pool', str(data / 'pool'), '--rate', '0',
-                 '--processes', '1']) == 0
+                 '--processes', '1', '--extractor', 'descriptor']) == 0
     assert main(['round', 'start', '--data', str(data), '--count', '4', '--gap', '0',
                  '--duplicate-bits', '-1']) == 0
     assert main(['round', 'export', '--data', str(data)]) == 0
@@ -53,7 +53,8 @@ def said(capsys, data, *arguments):
 
 POOL = 'expected a pool (`active-collection index` makes one)'
 ROUND = 'expected a round (`active-collection select` makes one)'
-INDEX = ('index', 'HERE/data/bags', '--rate', '0', '--processes', '1', '--pool')
+INDEX = ('index', 'HERE/data/bags', '--rate', '0', '--processes', '1', '--extractor',
+         'descriptor', '--pool')
 SELECT = ('select', '--pool', 'HERE/data/pool', '--out', 'HERE/r')
 EXPORT = ('export', '--round', 'HERE/data/rounds/1', '--out', 'HERE/e')
 

@@ -24,7 +24,7 @@ from active_collection.selection.index import index
 from active_collection.selection.index_bag import Sampling
 from active_collection.selection.pool import Pool
 
-ALL = IndexSettings(sampling=Sampling(rate_hz=0))
+ALL = IndexSettings('descriptor', sampling=Sampling(rate_hz=0))
 KINDS = {'a.mcap': ('mcap', 'none'), 'zstd.mcap': ('mcap', 'storage'),
          'a.db3': ('sqlite3', 'none'), 'a.bag': ('rosbag1', 'none'),
          'lz4.bag': ('rosbag1', 'lz4')}

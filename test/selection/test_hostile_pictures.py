@@ -95,7 +95,7 @@ def test_bad_pictures_are_counted_and_the_index_goes_on(tmp_path):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     report = index(find_bags([tmp_path / 'bags']), tmp_path / 'pool',
-                   IndexSettings(sampling=Sampling(rate_hz=0)))
+                   IndexSettings('descriptor', sampling=Sampling(rate_hz=0)))
 
     assert (report.added, report.corrupt_count) == (len(BAD), len(BAD))
     for line, (_, _, reason), (_, stamp, _) in zip(report.corrupt, BAD.values(), entries[1::2],
@@ -114,7 +114,7 @@ def test_each_reason_is_told_with_its_number(tmp_path, capsys):
         (TOPIC, START_NS + i * 10**8, compressed(data)) for i, data in enumerate(content)])
 
     assert main(['index', str(tmp_path / 'bags'), '--pool', str(tmp_path / 'pool'), '--rate', '0',
-                 '--processes', '1']) == 0
+                 '--processes', '1', '--extractor', 'descriptor']) == 0
 
     out, err = capsys.readouterr()
     assert '1 frames added, 37 corrupt messages' in out

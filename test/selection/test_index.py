@@ -35,7 +35,7 @@ from active_collection.selection.index import index
 from active_collection.selection.index_bag import Sampling
 from active_collection.selection.pool import Pool
 
-ALL = IndexSettings(sampling=Sampling(rate_hz=0))
+ALL = IndexSettings('descriptor', sampling=Sampling(rate_hz=0))
 RECORD = EpisodeRecord('e0', Scenario.of('reach', 'lab', {'x': 0.1}), 'robot_1', Source.SCRIPTED,
                        START_NS)
 
@@ -90,7 +90,7 @@ def test_the_rate_limits_frames_a_second_without_drift(tmp_path, rate, expected)
     rng = np.random.default_rng(0)
     frames = [(t, ns + int(rng.integers(0, 4_000_000)), m) for t, ns, m in camera(31)]
     write_bag(tmp_path / 'bags' / 'b', frames)
-    run(tmp_path, IndexSettings(sampling=Sampling(rate_hz=rate)))
+    run(tmp_path, IndexSettings('descriptor', sampling=Sampling(rate_hz=rate)))
     assert len(Pool.open(tmp_path / 'pool')) == expected
 
 

@@ -21,7 +21,16 @@ def data(tmp_path):
 
 def index(data, *arguments):
     return main(['index', str(data / 'bags'), '--pool', str(data / 'pool'), '--rate', '0',
-                 '--processes', '1', *arguments])
+                 '--processes', '1', '--extractor', 'descriptor', *arguments])
+
+
+def test_the_default_is_a_network_whose_weights_need_no_hub(data, capsys):
+    assert main(['index', str(data / 'bags' / 'b0'), '--pool', str(data / 'pool'), '--rate', '5',
+                 '--processes', '1']) == 0
+
+    pool = Pool.open(data / 'pool')
+    assert (pool.description.extractor, pool.description.dimension) == ('efficientnet_lite0', 1280)
+    assert len(pool.units) == len(pool.embeddings) > 0
 
 
 @pytest.mark.parametrize(('arguments', 'frames'), [

@@ -48,7 +48,7 @@ def bags(tmp_path_factory):
 def start(bags, pool, *arguments, program=SETUP + RUN, processes=2):
     return subprocess.Popen(
         [sys.executable, '-c', program, *arguments, 'index', str(bags), '--pool', str(pool),
-         '--rate', '0', '--processes', str(processes)],
+         '--rate', '0', '--processes', str(processes), '--extractor', 'descriptor'],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -186,7 +186,8 @@ def pool(tmp_path_factory):
     root = tmp_path_factory.mktemp('data')
     for i in range(3):
         write_bag(root / 'bags' / f'b{i}', camera(12, first=20 * i))
-    index(find_bags([root / 'bags']), root / 'pool', IndexSettings(sampling=Sampling(rate_hz=0)))
+    index(find_bags([root / 'bags']), root / 'pool',
+          IndexSettings('descriptor', sampling=Sampling(rate_hz=0)))
     return Pool.open(root / 'pool')
 
 

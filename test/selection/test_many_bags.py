@@ -33,6 +33,7 @@ def check(directory, count, monkeypatch):
     told = []
 
     report = index(find_bags([directory / 'bags']), directory / 'pool', IndexSettings(
+        'descriptor',
         processes=2), lambda *progress: told.append(progress))
 
     assert (report.indexed, report.units, len(report.failed)) == (count, count, 1)
@@ -43,7 +44,8 @@ def check(directory, count, monkeypatch):
     assert len(set(pool.texts('unit_id'))) == len(set(pool.texts('bag'))) == count
     assert not list((directory / 'pool' / 'parts').iterdir())
 
-    again = index(find_bags([directory / 'bags']), directory / 'pool', IndexSettings(processes=2))
+    again = index(find_bags([directory / 'bags']), directory / 'pool',
+                  IndexSettings('descriptor', processes=2))
 
     assert (again.indexed, again.unchanged, again.units) == (0, count, count)
     chosen = select(pool, Query(count // 10))

@@ -60,6 +60,7 @@ def bags(tmp_path, monkeypatch):
 
 def run(directory, pool, **options):
     return index(find_bags([directory / 'bags']), directory / pool, IndexSettings(
+        'descriptor',
         sampling=Sampling(rate_hz=0), processes=2, **options))
 
 

@@ -32,7 +32,7 @@ def data(tmp_path):
     for i in range(4):
         write_bag(tmp_path / 'bags' / f'b{i}', camera(15, first=20 * i))
     index(find_bags([tmp_path / 'bags']), tmp_path / 'pool',
-          IndexSettings(sampling=Sampling(rate_hz=0)))
+          IndexSettings('descriptor', sampling=Sampling(rate_hz=0)))
     return tmp_path
 
 

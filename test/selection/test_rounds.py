@@ -43,7 +43,8 @@ def pool(tmp_path_factory):
         write_bag(root / 'bags' / f'b{i}', camera(10, first=20 * i))
     black = image(camera(1)[0][2].data.reshape(24, 32, 3) * 0)
     write_bag(root / 'bags' / 'dark', [('/camera/image_raw', START_NS, black)])
-    index(find_bags([root / 'bags']), root / 'pool', IndexSettings(sampling=Sampling(rate_hz=0)))
+    index(find_bags([root / 'bags']), root / 'pool',
+          IndexSettings('descriptor', sampling=Sampling(rate_hz=0)))
     return Pool.open(root / 'pool')
 
 

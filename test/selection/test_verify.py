@@ -33,7 +33,7 @@ def data(tmp_path):
 
 def again(data):
     return index(find_bags([data / 'bags']), data / 'pool',
-                 IndexSettings(sampling=Sampling(rate_hz=0)))
+                 IndexSettings('descriptor', sampling=Sampling(rate_hz=0)))
 
 
 def flip(data, place=-5):
@@ -69,7 +69,8 @@ def test_a_flipped_bit_is_found_when_the_pool_is_opened(data):
 
 def test_a_large_pool_is_opened_at_once_and_verified_when_asked(data, monkeypatch, capsys):
     monkeypatch.setattr(pool_module, '_CHECKED', 0)
-    arguments = ['index', str(data / 'bags'), '--pool', str(data / 'pool'), '--rate', '0']
+    arguments = ['index', str(data / 'bags'), '--pool', str(data / 'pool'), '--rate', '0',
+                 '--extractor', 'descriptor']
     assert main([*arguments, '--verify']) == 0
     flip(data)
     Pool.open(data / 'pool')

