@@ -263,8 +263,14 @@ def test_cluster_margin_picks_uncertain_units_of_many_clusters():
     assert len(set(labels[chosen])) >= 5
 
 
-def test_hybrid_prefers_uncertain_units_and_spreads_them():
+def test_hybrid_is_cluster_margin_once_labels_teach_class_probabilities():
     units = make_units(600)
+    assert units.probabilities is not None
+    assert picks('hybrid', units, 30) == picks('cluster_margin', units, 30)
+
+
+def test_hybrid_prefers_uncertain_units_and_spreads_them():
+    units = replace(make_units(600), probabilities=None)
     uncertain = [p.unit for p in picks('hybrid', units, 60)]
     plain = [p.unit for p in picks('hybrid', units, 60, options={'emphasis': '0'})]
     strong = [p.unit for p in picks('hybrid', units, 60, options={'emphasis': '20'})]
@@ -274,7 +280,7 @@ def test_hybrid_prefers_uncertain_units_and_spreads_them():
 
 
 def test_hybrid_without_any_uncertainty_is_typiclust():
-    units = make_units(known=0.0)
+    units = replace(make_units(known=0.0), probabilities=None)
     assert picks('hybrid', units) == picks('typiclust', units)
 
 

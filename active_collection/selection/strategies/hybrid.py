@@ -1,6 +1,6 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The default: units that the policy is unsure of and that look like nothing chosen before."""
+"""The default: units that are uncertain and unlike each other, by what is known of them."""
 from __future__ import annotations
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from active_collection.errors import ConfigError
 from active_collection.selection.batch import Batch
 from active_collection.selection.farthest_first import farthest_first
+from active_collection.selection.strategies.cluster_margin import ClusterMargin
 from active_collection.selection.strategies.typiclust import TypiClust
 from active_collection.selection.units import Scores
 from active_collection.selection.units import Units
@@ -15,15 +16,18 @@ from active_collection.selection.units import Units
 
 class Hybrid:
     """
-    Greedy k-centre in which each distance is weighted with the unit's uncertainty.
+    Cluster-Margin where labels teach class probabilities; else k-centre weighted by uncertainty.
 
-    Each pick has the largest w x d: d its Euclidean distance to all that is labelled or picked
-    (Sener and Savarese, 2018), w its uncertainty as the share of units that are less uncertain, to
-    the power `emphasis`, so that neither the scale nor an outlier of either counts. Units whose
-    uncertainty is not known get the weight of the median. Where no unit's is known, `typiclust`
-    chooses. The score is w x d.
+    With class probabilities, those of a head trained on the labels so far or the user's own,
+    `cluster_margin` chooses. Without, it is greedy k-centre in which each distance is weighted
+    with the unit's uncertainty by the policy's ensemble: each pick has the largest w x d: d its
+    Euclidean distance to all that is labelled or picked (Sener and Savarese, 2018), w its
+    uncertainty as the share of units that are less uncertain, to the power `emphasis`, so that
+    neither the scale nor an outlier of either counts. Units whose uncertainty is not known get
+    the weight of the median; the score is w x d. Where no unit's is known, `typiclust` chooses.
 
-    :param emphasis: 0: coverage alone; 1: both alike; more: uncertainty first
+    :param emphasis: of uncertainty in k-centre; 0: coverage alone; 1: both alike; more: uncertainty
+        first
     """
 
     def __init__(self, *, emphasis: float = 1.0) -> None:
@@ -34,6 +38,9 @@ class Hybrid:
     def fill(self, units: Units, batch: Batch, rng: np.random.Generator) -> None:
         """Take units until the batch is full."""
         if batch.is_full:
+            return
+        if units.probabilities is not None:
+            ClusterMargin().fill(units, batch, rng)
             return
         if not np.isfinite(units.uncertainty).any():
             TypiClust().fill(units, batch, rng)
