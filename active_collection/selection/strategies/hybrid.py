@@ -26,8 +26,8 @@ class Hybrid:
     neither the scale nor an outlier of either counts. Units whose uncertainty is not known get
     the weight of the median; the score is w x d. Where no unit's is known, `typiclust` chooses.
 
-    :param emphasis: of uncertainty in k-centre; 0: coverage alone; 1: both alike; more: uncertainty
-        first
+    :param emphasis: of uncertainty in k-centre; 0: coverage alone; 1: both alike; more:
+        uncertainty first
     """
 
     def __init__(self, *, emphasis: float = 1.0) -> None:
