@@ -54,6 +54,7 @@ class Robot(Node):
         self.recorder = self.create_publisher(RecorderStatus, 'recorder/status', qos.LATCHED)
         self.loading = self.create_client(LoadEnsemble, 'uncertainty/load_ensemble')
         self.estimates, self.reports, self.shown = [], [], []
+        self.processes = []
         self.create_subscription(
             UncertaintyEstimate, 'uncertainty/estimate', self.estimates.append, qos.STATE)
         self.create_subscription(
@@ -129,14 +130,17 @@ def spinning_robot(name):
     yield node
     executor.shutdown()
     thread.join(5)
+    # Before the processes are killed: Fast DDS sometimes crashes where it takes down a participant
+    # that is about to find others gone.
     node.destroy_node()
+    for process in node.processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
-@contextmanager
-def uncertainty_nodes(robot):
-    """Give a starter of uncertainty nodes; whatever still runs at the end is ended."""
-    processes = []
-
+def starter(robot):
+    """Return what starts uncertainty nodes; whatever still runs at the robot's end is ended."""
     def start_node(**parameters):
         executable = Path(get_package_prefix('active_collection'),
                           'lib', 'active_collection', 'uncertainty')
@@ -145,12 +149,8 @@ def uncertainty_nodes(robot):
                    '-r', f'__ns:={robot.get_namespace()}']
         for name, value in values.items():
             command += ['-p', f'{name}:={value}']
-        processes.append(subprocess.Popen(
+        robot.processes.append(subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ))
-        return processes[-1]
+        return robot.processes[-1]
 
-    yield start_node
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    return start_node

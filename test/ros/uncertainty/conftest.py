@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from uncertainty_peers import SPEC
 from uncertainty_peers import spinning_robot
-from uncertainty_peers import uncertainty_nodes
+from uncertainty_peers import starter
 
 from active_collection.bags.observation import ObservationSpec
 from active_collection.config import parse
@@ -35,8 +35,7 @@ def robot(ros, request):
 @pytest.fixture
 def start(robot):
     """Give a starter of uncertainty nodes in the robot's namespace."""
-    with uncertainty_nodes(robot) as start_node:
-        yield start_node
+    return starter(robot)
 
 
 @pytest.fixture(scope='module')
