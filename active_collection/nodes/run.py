@@ -22,6 +22,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import ConfigError
@@ -64,10 +65,11 @@ def run(create: Callable[[], Node], arguments: list[str] | None = None, *,
         SingleThreadedExecutor() if threads == 1 else MultiThreadedExecutor(num_threads=threads))
     executor.add_node(node)
     failures: list[BaseException] = []
+    ending: Future[None] = Future()
 
     def spin() -> None:
         try:
-            executor.spin()
+            executor.spin_until_future_complete(ending)
         except ExternalShutdownException:
             pass
         except BaseException as error:
@@ -79,7 +81,7 @@ def run(create: Callable[[], Node], arguments: list[str] | None = None, *,
     spinner = threading.Thread(target=spin, name='executor', daemon=True)
     spinner.start()
     stop.wait()
-    _close(node, executor, spinner)
+    _close(node, executor, spinner, ending)
     for number, handler in previous.items():
         signal.signal(number, handler)
     if failures and not isinstance(failures[0], (KeyboardInterrupt, SystemExit)):
@@ -120,7 +122,8 @@ def _created(create: Callable[[], Node]) -> Node:
         raise ConfigError('node', found=_WHERE_IN_RCL.split(str(error))[0]) from error
 
 
-def _close(node: Node, executor: Executor, spinner: threading.Thread) -> None:
+def _close(node: Node, executor: Executor, spinner: threading.Thread,
+           ending: Future[None]) -> None:
     watchdog = threading.Timer(CLOSE_LIMIT_S, _give_up, args=[node.get_name()])
     watchdog.daemon = True
     watchdog.start()
@@ -130,8 +133,11 @@ def _close(node: Node, executor: Executor, spinner: threading.Thread) -> None:
             close()
     except Exception as error:
         node.get_logger().error(f'closing: {type(error).__name__}: {error}')
-    executor.shutdown(timeout_sec=1.0)
+    # rclpy's shutdown does not wait for the callback at work, but takes the guard condition away
+    # that it wakes the executor with afterwards.
+    ending.set_result(None)
     spinner.join(timeout=2.0)
+    executor.shutdown(timeout_sec=1.0)
     node.destroy_node()
     rclpy.try_shutdown()
     watchdog.cancel()

@@ -14,7 +14,11 @@ import pytest
 from ament_index_python.packages import get_package_prefix
 
 PROGRAM = textwrap.dedent("""
+    import os
+    import signal
     import sys
+    import threading
+    import time
     from pydantic import Field
     from rclpy.node import Node
     from active_collection.config import Model
@@ -35,14 +39,22 @@ PROGRAM = textwrap.dedent("""
             settings = declare(self, Settings)
             self.create_timer(0.01, self.tick)
             self.fail = settings.data == 'fail'
+            self.interrupts = settings.data == 'interrupts'
+            self.closed = threading.Event()
             print('ready', settings.model_dump_json(), flush=True)
 
         def tick(self):
             if self.fail:
                 raise RuntimeError('broken callback')
+            if self.interrupts:
+                os.kill(os.getpid(), signal.SIGTERM)
+                assert self.closed.wait(9.0)
+                time.sleep(0.5)  # still at work while the main thread closes everything else
+                print('done', flush=True)
 
         def close(self):
             print('closed', flush=True)
+            self.closed.set()
 
     sys.exit(run(Probe))
 """)
@@ -135,6 +147,15 @@ def test_a_bad_namespace_ends_the_process_with_one_line_that_says_why(probe, nam
     assert len(own) == 1 and len(own[0]) < 500, err
     for word in words:
         assert word in own[0]
+
+
+def test_a_callback_at_work_when_the_signal_comes_is_done_first(probe):
+    process = probe('data:=interrupts')
+
+    out, err = process.communicate(timeout=20)
+
+    assert (process.returncode, err) == (0, '')
+    assert out.splitlines()[-2:] == ['closed', 'done']
 
 
 def test_a_callback_that_fails_ends_the_process_with_status_1(probe):
