@@ -54,7 +54,14 @@ PROGRAM = textwrap.dedent("""
 
         def close(self):
             print('closed', flush=True)
+            if self.interrupts:
+                self.shutdown, self.executor.shutdown = self.executor.shutdown, self.shut_down
             self.closed.set()
+
+        def shut_down(self, **options):
+            spins = any(thread.name == 'executor' for thread in threading.enumerate())
+            print('shut down', 'while it spins' if spins else 'at rest', flush=True)
+            return self.shutdown(**options)
 
     sys.exit(run(Probe))
 """)
@@ -150,12 +157,13 @@ def test_a_bad_namespace_ends_the_process_with_one_line_that_says_why(probe, nam
 
 
 def test_a_callback_at_work_when_the_signal_comes_is_done_first(probe):
+    """Before the executor is shut down, which takes away what it needs to end a callback."""
     process = probe('data:=interrupts')
 
     out, err = process.communicate(timeout=20)
 
     assert (process.returncode, err) == (0, '')
-    assert out.splitlines()[-2:] == ['closed', 'done']
+    assert out.splitlines()[-3:] == ['closed', 'done', 'shut down at rest']
 
 
 def test_a_callback_that_fails_ends_the_process_with_status_1(probe):

@@ -19,6 +19,7 @@ from rosbags.rosbag2 import Writer
 from rosbags.typesys import Stores
 from rosbags.typesys import get_types_from_msg
 from rosbags.typesys import get_typestore
+from uncertainty_peers import SPEC
 from uncertainty_peers import steps
 from uncertainty_peers import wait_for
 
@@ -35,17 +36,13 @@ from active_collection.uncertainty.monitor import UncertaintyMonitor
 from active_collection.uncertainty.scoring import score_bag
 from active_collection.uncertainty.settings import TrainingSettings
 
-PICTURED = """
-format: 1
-reference: hand
-tolerance_s: 1.0
-wait_s: 10.0
-observation:
-  - {name: hand, field: 'hand.pose.position'}
+PICTURED = SPEC.replace("""\
+  - {name: joints, field: 'joints.position[b, a]'}
+  - {name: task, field: 'scenario.task', latched: true, one_of: [push, pull]}
+""", """\
   - {name: front, image: 'front/image'}
   - {name: wrist, image: 'wrist/image', encoder: {kind: torchscript, file: colours.ts, size: 32}}
-action: {field: 'action.position', low: [-1, -1], high: [1, 1]}
-"""
+""")
 
 
 class Colours(torch.nn.Module):
