@@ -12,7 +12,7 @@ environment := .venv/$(DISTRO)
 workspace := .build/$(DISTRO)
 run := environment/run
 
-.PHONY: help environment build demo test test-all lint bench bench-full docs clean distclean
+.PHONY: help environment build demo test test-all test-matrix lint bench bench-full docs clean distclean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: build lint ## Lint, types, unit tests and integration tests with real node
 test-all: build lint ## The same and the long fault campaigns
 	@$(run) pytest $(ARGS)
 
+test-matrix: ## Try fresh environments: the distributions' versions, the oldest, the newest
+	@$(PYTHON) -m environment.matrix $(ARGS)
+
 lint: environment ## ruff and mypy
 	@$(run) ruff check .
 	@$(run) mypy
@@ -43,7 +46,7 @@ bench: build ## Run one benchmark, or all quickly: make bench BENCH=selection AR
 bench-full: build ## Run every benchmark in full
 	@$(run) environment/benchmark "" $(ARGS)
 
-docs: build ## Write the README's tables from the code
+docs: build ## Write the documentation's tables from the code
 	@$(run) python docs/tables.py
 
 clean: ## Remove what was built, keep the environment

@@ -196,7 +196,7 @@ def _first_mistake(error: ValidationError, model: type[BaseModel], where: str,
             f'{where}{line}: {key}', found=f'an unknown key{hint}', expected=expected + more)
     if mistake['type'] == 'missing':
         return ConfigError(f'{where}{line}: {key}', found='nothing', expected='this key' + more)
-    message = mistake['msg'].removeprefix('Value error, ')
+    message = mistake['msg'].removeprefix('Value error, ').removeprefix('Input should be ')
     return ConfigError(
         f'{where}{line}: {key}', found=repr(found),
         expected=message[:1].lower() + message[1:] + more)

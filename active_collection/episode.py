@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from enum import Enum
+from enum import IntEnum
 from typing import Any
 
 from active_collection.errors import ConfigError
@@ -26,6 +27,8 @@ JUDGED_BY = 'judged_by'
 HELP_REQUESTED = 'help_requested'
 #: Tag: who acted from then on: 'teleoperation'; missing where nobody did.
 HELP_GIVEN = 'help_given'
+#: Tag of a discarded episode: the person who has its scenario collected once more.
+REDONE = 'redone'
 #: Beginning of the tags that tell the scene at the end: 'scene.drawer' = 'open'.
 SCENE = 'scene.'
 
@@ -44,12 +47,30 @@ class Outcome(str, Enum):
     DISCARDED = 'discarded'
 
 
+class Actor(IntEnum):
+    """Who acts on the robot at an instant; the numbers are those of the message `Actor`."""
+
+    NOBODY = 0
+    POLICY = 1
+    PERSON = 2
+    SCRIPT = 3
+
+
 class Source(str, Enum):
-    """Who acted."""
+    """Who began to act; who went on with the episode is told by its bag."""
 
     TELEOPERATION = 'teleoperation'
     SCRIPTED = 'scripted'
     POLICY = 'policy'
+
+    @property
+    def actor(self) -> Actor:
+        """Return who that is."""
+        return _ACTORS[self]
+
+
+_ACTORS = {Source.TELEOPERATION: Actor.PERSON, Source.SCRIPTED: Actor.SCRIPT,
+           Source.POLICY: Actor.POLICY}
 
 
 class StopReason(str, Enum):
@@ -64,8 +85,31 @@ class StopReason(str, Enum):
     SALVAGED = 'salvaged'
 
 
-@dataclass(frozen=True, slots=True)
-class TopicStatistics:
+class _Figures:
+    """
+    Figures of which some are not known: NaN. Two that are not known are equal.
+
+    Dataclasses compared by identity first, for which one NaN is itself, up to Python 3.12.
+    """
+
+    __slots__ = ()
+    __dataclass_fields__: dict[str, Any]
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether all figures are the same."""
+        return type(other) is type(self) and self._comparable() == other._comparable()
+
+    def __hash__(self) -> int:
+        """Return the hash of all figures."""
+        return hash(self._comparable())
+
+    def _comparable(self) -> tuple[Any, ...]:
+        values = (getattr(self, name) for name in self.__dataclass_fields__)
+        return tuple(None if value != value else value for value in values)  # noqa: PLR0124
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TopicStatistics(_Figures):
     """
     What became of a topic's messages during an episode.
 
@@ -95,11 +139,32 @@ class TopicStatistics:
 
 
 @dataclass(frozen=True, slots=True)
-class UncertaintySummary:
+class ClockJump:
+    """
+    ROS time was set while an episode was recorded.
+
+    :param after_s: since the episode began, by a steady clock (s)
+    :param by_s: how far ahead ROS time was set; negative: back (s)
+    """
+
+    after_s: float
+    by_s: float
+
+    def __str__(self) -> str:
+        """Return '-3600.0 s after 0.2 s'."""
+        return f'{self.by_s:+.1f} s after {self.after_s:.1f} s'
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UncertaintySummary(_Figures):
     """
     Uncertainty over the steps of an episode, normalised: 0 agree, 1 as far apart as can be.
 
     :param steps: number of scored steps
+    :param ensemble_created_ns: when the ensemble was made (ns); 0 where it does not say
+    :param trained_on: demonstrations that it was trained on, by task; empty where it does not say
+    :param held_out_loss: squared error of the members, in half-ranges of the action, on what each
+        of them did not learn, by task; empty where the ensemble does not say
     :param above_threshold: fraction of steps above the threshold then in force, 0 to 1
     """
 
@@ -112,6 +177,9 @@ class UncertaintySummary:
     aleatoric_mean: float = 0.0
     novelty_mean: float = math.nan
     above_threshold: float = 0.0
+    ensemble_created_ns: int = 0
+    trained_on: Mapping[str, int] = field(default_factory=dict)
+    held_out_loss: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +188,13 @@ class EpisodeRecord:
     Everything that is known of an episode: in its bag's metadata, and published as `Episode`.
 
     :param episode_id: unique; also the name of the bag directory
-    :param robot: robot name, which is its namespace without the leading slash
+    :param robot: robot name, which is its namespace with dots for slashes: cell_3.arm_1
     :param started_ns: ROS time of the first recorded instant (ns)
     :param finished_ns: ROS time of the last (ns); 0 while recording
+    :param lasted_s: how long it took by a steady clock, whatever ROS time did (s); 0 while
+        recording, and where nobody has measured it: recorded by an older version, or salvaged;
+        where it was salvaged after the clock was set, how long at least
+    :param clock_jumps: where ROS time was set meanwhile, in order
     :param assignment_id: lease that it fulfils; empty for a free episode
     :param revision: 0 at the start of recording, raised with each later state
     :param versions: software name to version
@@ -146,10 +218,14 @@ class EpisodeRecord:
     missing_topics: tuple[str, ...] = ()
     topics: tuple[TopicStatistics, ...] = ()
     uncertainty: UncertaintySummary = field(default_factory=UncertaintySummary)
+    lasted_s: float = 0.0
+    clock_jumps: tuple[ClockJump, ...] = ()
 
     @property
     def duration_s(self) -> float:
-        """Return its length (s); 0 while recording."""
+        """Return its length (s), by ROS time where nobody has measured it; 0 while recording."""
+        if self.lasted_s > 0:
+            return self.lasted_s
         return max(0, self.finished_ns - self.started_ns) / 1e9 if self.finished_ns else 0.0
 
     @property
@@ -187,6 +263,12 @@ class EpisodeRecord:
             'tags': dict(self.tags),
             'versions': dict(self.versions),
         }
+        later = (data, ('lasted_s', 'clock_jumps')), (
+            data['uncertainty'], ('ensemble_created_ns', 'trained_on', 'held_out_loss'))
+        for part, names in later:
+            for name in names:
+                if not part[name]:  # an older record's text stays what it was
+                    del part[name]
         return json.dumps(_without_nan(data), sort_keys=True)
 
     @classmethod
@@ -220,6 +302,8 @@ class EpisodeRecord:
                 missing_topics=tuple(str(t) for t in data.get('missing_topics', ())),
                 topics=tuple(_known(TopicStatistics, t) for t in data.get('topics', ())),
                 uncertainty=_known(UncertaintySummary, data.get('uncertainty', {})),
+                lasted_s=float(data.get('lasted_s', 0.0)),
+                clock_jumps=tuple(_known(ClockJump, j) for j in data.get('clock_jumps', ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ConfigError(where, found=f'{type(error).__name__}: {error}',

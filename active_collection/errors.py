@@ -71,6 +71,10 @@ class InvalidNameError(ActiveCollectionError):
     """A name that would become a path or a topic has a character that it may not have."""
 
 
+class SecondNodeError(ActiveCollectionError):
+    """A node of which there is to be one is there already: this process is the second."""
+
+
 class BagError(ActiveCollectionError):
     """A bag cannot be read: missing, truncated, without the wanted topics, of an unknown type."""
 

@@ -14,6 +14,28 @@ from pathlib import Path
 from typing import Any
 
 
+def expanded(path: str) -> Path:
+    """
+    Return a path with the home directory for its ~ or ~user.
+
+    :raises ValueError: with what was expected, where there is no such home
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError('a path; of ~user, a user that there is') from error
+
+
+def is_directory(path: Path) -> bool:
+    """Tell whether a path is a directory that this user sees; pathlib raises where it is not."""
+    return os.path.isdir(path)  # noqa: PTH112 - so do its others, before Python 3.14
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a path is a file that this user sees; pathlib raises where it is not."""
+    return os.path.isfile(path)  # noqa: PTH113 - so do its others, before Python 3.14
+
+
 def sync_directory(path: Path) -> None:
     """Make the entries of a directory durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

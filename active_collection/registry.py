@@ -12,6 +12,7 @@ from typing import TypeVar
 from typing import cast
 
 from active_collection.errors import ConfigError
+from active_collection.packages import missing
 
 T = TypeVar('T')
 
@@ -37,14 +38,14 @@ class Registry(Generic[T]):
     """
 
     def __init__(self, kind: str, group: str, built_in: Mapping[str, str]) -> None:
-        self._kind = kind
-        self._group = group
-        self._built_in = dict(built_in)
+        self.kind = kind
+        self.group = group
+        self.built_in = dict(built_in)
 
     def names(self) -> list[str]:
         """Return every name that `get` knows, our own first."""
-        added = sorted({point.name for point in entry_points(group=self._group)})
-        return [*self._built_in, *(name for name in added if name not in self._built_in)]
+        added = sorted({point.name for point in entry_points(group=self.group)})
+        return [*self.built_in, *(name for name in added if name not in self.built_in)]
 
     def get(self, name: str) -> type[T]:
         """
@@ -53,14 +54,17 @@ class Registry(Generic[T]):
         :raises ConfigError: where the name is unknown or its module cannot be imported
         """
         try:
-            if name in self._built_in:
-                module, _, attribute = self._built_in[name].partition(':')
+            if name in self.built_in:
+                module, _, attribute = self.built_in[name].partition(':')
                 return cast('type[T]', getattr(importlib.import_module(module), attribute))
-            for point in entry_points(group=self._group):
+            for point in entry_points(group=self.group):
                 if point.name == name:
                     return cast('type[T]', point.load())
         except (ImportError, AttributeError) as error:
+            absent = isinstance(error, ImportError) and missing(f'{self.kind} {name!r}', error)
+            if absent:
+                raise absent from error
             raise ConfigError(
-                f'{self._kind} {name!r}', found=f'{type(error).__name__}: {error}',
+                f'{self.kind} {name!r}', found=f'{type(error).__name__}: {error}',
                 expected='a module that can be imported') from error
-        raise unknown(self._kind, name, self.names())
+        raise unknown(self.kind, name, self.names())

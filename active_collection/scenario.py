@@ -13,6 +13,7 @@ from typing import Any
 from typing import Literal
 
 from pydantic import Field
+from pydantic import ValidationInfo
 from pydantic import field_validator
 from pydantic import model_validator
 
@@ -22,6 +23,7 @@ from active_collection.config import PlacedError
 from active_collection.errors import ConfigError
 from active_collection.names import check_name
 from active_collection.names import is_safe_name
+from active_collection.names import robot_of
 from active_collection.registry import unknown
 from active_collection.task import Task
 from active_collection.task import Value
@@ -131,10 +133,13 @@ class ScenarioSpace(Model):
 
     @field_validator('tasks', 'environments', 'robots')
     @classmethod
-    def _names_are_safe(cls, named: dict[str, Any]) -> dict[str, Any]:
+    def _names_are_safe(cls, named: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         for name in named:
             if not is_safe_name(name):
-                raise ValueError(f'names of 1 to 64 of A-Z a-z 0-9 _ . -; {name!r} is not')
+                nested = (f' (the robot of that namespace is {robot_of(name)})'
+                          if info.field_name == 'robots' and is_safe_name(robot_of(name)) else '')
+                raise ValueError(
+                    f'names of 1 to 64 of A-Z a-z 0-9 _ . -; {name!r} is not{nested}')
         return named
 
     @model_validator(mode='after')

@@ -73,7 +73,7 @@ class Task(Model):
     reset: Literal['automatic', 'operator', 'none'] = 'automatic'
     success: str = 'robot'
     cost: float = Field(default=1.0, gt=0)
-    time_limit_s: float = Field(default=60.0, gt=0)
+    time_limit_s: float = Field(default=60.0, gt=0, le=31_536_000)
     importance: float = Field(default=1.0, ge=0)
     minimum_episodes: int = Field(default=0, ge=0)
     maximum_episodes: int | None = Field(default=None, ge=0)

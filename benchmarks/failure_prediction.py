@@ -14,17 +14,15 @@ import sys
 
 import numpy as np
 import torch
-from _claims import ROOT
 from _claims import Claim
 from _claims import options
 from _claims import report
+from _metaworld import SIZES
+from _metaworld import MetaWorld
 from scipy import stats
 
-from active_collection.bags.observation import ObservationSpec
-from active_collection.config import load
-from active_collection.scenario import ScenarioSpace
+from active_collection.errors import SimulationError
 from active_collection.uncertainty.dataset import Dataset
-from active_collection.uncertainty.dataset import DecodedEpisode
 from active_collection.uncertainty.measures import decompose
 from active_collection.uncertainty.measures import largest_variance
 from active_collection.uncertainty.mixtures import mutual_information_bounds
@@ -34,7 +32,6 @@ from active_collection.uncertainty.novelty import RelativeMahalanobisNovelty
 from active_collection.uncertainty.settings import TrainingSettings
 from active_collection.uncertainty.training import train
 
-SIZES = {'hand': 3, 'gripper': 1, 'objects': 14, 'goal': 3, 'task': 10}
 NOVELTIES = {'kNN distance': KnnNovelty, 'Mahalanobis distance': MahalanobisNovelty,
              'relative Mahalanobis distance': RelativeMahalanobisNovelty}
 MEASURES = ('epistemic variance', 'aleatoric variance', 'mutual information, lower bound',
@@ -53,7 +50,7 @@ def main() -> int:
         arguments.seeds, arguments.attempts, arguments.counts = 2, 2, [1]
     try:
         world = MetaWorld()
-    except ImportError as error:
+    except SimulationError as error:
         claims = [Claim('Meta-World MT10', [], 'rank correlation', reason=str(error))]
     else:
         claims = measured(world, arguments)
@@ -65,12 +62,12 @@ def measured(world, arguments):
     """Return the correlation of each measure for each number of demonstrations."""
     found = {}
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-        shown = {task: world.demonstrations(task, max(arguments.counts), 1000 + seed)
+        shown = {task: demonstrations(world, task, max(arguments.counts), 1000 + seed)
                  for task in world.space.tasks}
         for count in arguments.counts:
             score = scorer([e for episodes in shown.values() for e in episodes[:count]],
                            world.spec, TrainingSettings(seed=seed))
-            results = [world.attempt(task, score, arguments.attempts, seed) for task in shown]
+            results = [attempt(world, task, score, arguments.attempts, seed) for task in shown]
             failures = [failed for failed, _ in results]
             print(f'seed {seed}, {count} demonstrations a task: '
                   f'success {1 - np.mean(failures):.2f}', flush=True)
@@ -93,77 +90,25 @@ def interval(values):
     return f'mean {statistics.mean(values):+.2f}, 95 % interval +-{half:.2f}'
 
 
-class MetaWorld:
-    """
-    Demonstrations and attempts on the simulated robot, in the terms of the specification.
+def demonstrations(world, task, count, seed):
+    """Return up to `count` of the expert's successes."""
+    shown = world.demonstrations(task, count, seed, max_steps=DEMONSTRATION_STEPS)
+    return [acted.decoded(f'{task}-{k}', task) for k, (_, acted) in enumerate(shown)]
 
-    :raises ImportError: where the simulator is not installed
-    """
 
-    def __init__(self):
-        from active_collection.simulation.robot import SimulatedRobot
+def attempt(world, task, score, attempts, seed):
+    """Return the failure rate at a task and the mean of each measure over all steps."""
+    steps = []
+    action = world.spec.action
 
-        self.space = load(ROOT / 'config' / 'metaworld_mt10.yaml', ScenarioSpace)
-        self.spec = load(ROOT / 'config' / 'observation_metaworld.yaml', ObservationSpec)
-        self.low = torch.tensor(self.spec.action.low)
-        self.high = torch.tensor(self.spec.action.high)
-        self.robot = SimulatedRobot()
-        self.robot.set_up(self.scenarios('reach', 1, 0)[0])
+    def policy(values):
+        done, measures = score(torch.tensor(values[None], dtype=torch.float32))
+        steps.append(measures)
+        return np.clip(done.double().numpy(), action.low, action.high)
 
-    def scenarios(self, task, count, seed):
-        """Return held-out scenarios of a task."""
-        from active_collection.simulation.held_out import held_out_scenarios
-
-        return held_out_scenarios(self.space, task, episodes=count, seed=seed)
-
-    def demonstrations(self, task, count, seed):
-        """Return up to `count` of the expert's successes."""
-        found = []
-        for scenario in self.scenarios(task, 2 * count, seed):
-            seen, done = [], []
-
-            def expert(values, seen=seen, done=done):
-                seen.append(values)
-                done.append(np.clip(self.robot.expert_action(), -1, 1))
-                return done[-1]
-
-            if self._act_out(scenario, expert, DEMONSTRATION_STEPS):
-                found.append(DecodedEpisode(
-                    f'{task}-{len(found)}', task,
-                    torch.tensor(np.array(seen), dtype=torch.float32),
-                    torch.tensor(np.array(done), dtype=torch.float32)))
-            if len(found) == count:
-                break
-        return found
-
-    def attempt(self, task, score, attempts, seed):
-        """Return the failure rate at a task and the mean of each measure over all steps."""
-        steps = []
-
-        def policy(values):
-            action, measures = score(torch.tensor(values[None], dtype=torch.float32))
-            steps.append(measures)
-            return action.clamp(self.low, self.high).double().numpy()
-
-        failed = sum(not self._act_out(scenario, policy, ATTEMPT_STEPS)
-                     for scenario in self.scenarios(task, attempts, seed))
-        return failed / attempts, np.mean(steps, axis=0)
-
-    def _act_out(self, scenario, policy, max_steps):
-        """Let a policy, of observation vector to action, act; return success."""
-        from active_collection.simulation.rollout import roll_out
-
-        self.robot.set_up(scenario)
-        return roll_out(self.robot, lambda o: policy(self._values(o, scenario)),
-                        max_steps=max_steps).success
-
-    def _values(self, observation, scenario):
-        """Return the observation vector."""
-        from active_collection.simulation.messages import scenario_message
-        from active_collection.simulation.messages import state_messages
-
-        messages = {**state_messages(observation, 1), 'scenario': scenario_message(scenario)}
-        return np.concatenate([i.read(messages[i.path.topic]) for i in self.spec.observation])
+    failed = sum(not world.act_out(scenario, policy, max_steps=ATTEMPT_STEPS).success
+                 for scenario in world.scenarios(task, attempts, seed))
+    return failed / attempts, np.mean(steps, axis=0)
 
 
 def scorer(episodes, spec, settings):
@@ -171,7 +116,7 @@ def scorer(episodes, spec, settings):
     dataset = Dataset.of(episodes, spec, SIZES)
     trained = train(dataset, settings)
     members = trained.members.stacked()
-    rows = dataset.rows(dataset.all_but(trained.held_out))
+    rows = dataset.rows(trained.learnt(dataset))
     tasks = sorted({episode.task for episode in episodes})
     task_of = torch.tensor([tasks.index(episode.task) for episode in dataset.episodes])
     embeddings, groups = members.embed(dataset.observations[rows]), task_of[

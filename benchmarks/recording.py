@@ -104,6 +104,7 @@ def write_ours(directory, messages):
         bag.add_topic(Topic(f'/t{topic}', definition))
     for message in stream:
         bag.write(message, 0.0)
+    bag.write_held()
     bag.finish()
     return time.perf_counter() - began
 

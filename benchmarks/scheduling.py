@@ -31,14 +31,14 @@ from active_collection.episode import Source
 from active_collection.episode import UncertaintySummary
 from active_collection.scenario import Scenario
 from active_collection.scenario import ScenarioSpace
-from active_collection.scheduling.books import Books
-from active_collection.scheduling.events import Assigned
+from active_collection.scheduling.assignment import Assignment
+from active_collection.scheduling.assignment import Request
 from active_collection.scheduling.events import Entry
 from active_collection.scheduling.events import Finished
-from active_collection.scheduling.events import Request
 from active_collection.scheduling.events import Result
 from active_collection.scheduling.events import Started
-from active_collection.scheduling.ledger import Ledger
+from active_collection.scheduling.fleet.state import FleetState
+from active_collection.scheduling.ledger.ledger import Ledger
 from active_collection.scheduling.scheduler import Scheduler
 from active_collection.scheduling.settings import SchedulerSettings
 
@@ -82,7 +82,7 @@ class Load:
         self.ledger = Ledger(path)
         self.scheduler = Scheduler(
             make_space(tasks, environments, capacity=max(1, 2 * robots // environments)),
-            SchedulerSettings(candidates=2000, travel_cost=0.01, seed=seed), self.ledger,
+            SchedulerSettings(travel_cost=0.01, seed=seed), self.ledger,
             now_ns=START)
         self.held = {}
         self.turns = 0
@@ -97,7 +97,7 @@ class Load:
         begin = time.perf_counter()
         answer = self.scheduler.request(request, now)
         took = time.perf_counter() - begin
-        self.held[robot] = answer.assigned
+        self.held[robot] = answer
         return took
 
     def episode(self, assigned, now):
@@ -143,7 +143,7 @@ def decision_claims(path, seed, *, quick):
     p50 = float(np.median(samples)) * 1e3
     print(f'decision: p50 {p50:.2f} ms over {turns}, memory before {before:.0f} MB')
     return [
-        Claim('decision p99, 1,000 robots, 10,000 scenarios, hybrid, ledger synced', p99, 'ms',
+        Claim('decision p99, 1,000 robots, 10,000 scenarios, value, ledger synced', p99, 'ms',
               '<=', 50.0),
         Claim('resident memory with them', [memory], 'MB', '<=', 500.0),
         Claim('growth of a decision in scenarios, exponent from 1,250 to 20,000',
@@ -196,7 +196,7 @@ def restart_claims(path, episodes):
 
 def write_history(path, space, settings, episodes):
     """Write a history as a scheduler would: a start, then each time a lease and its episode."""
-    ledger, books = Ledger(path), Books(space, settings)
+    ledger, fleet = Ledger(path), FleetState(space, settings)
     random = np.random.default_rng(0)
     tasks, places = list(space.tasks), list(space.environments)
     entries = [Entry(1, START, Started(space.model_dump_json(), settings.model_dump_json()))]
@@ -204,24 +204,24 @@ def write_history(path, space, settings, episodes):
         scenario = Scenario.of(tasks[k % len(tasks)], places[k % len(places)], {
             'x': float(random.random()), 'y': float(random.random())})
         name = f'a{k}'
-        entries.append(Entry(2 * k + 2, START, Assigned(
+        entries.append(Entry(2 * k + 2, START, Assignment(
             name, Request(f'robot{k % 50}', '', (), COLLECTORS), scenario, 'scripted', True,
-            START, 60.0, 'hybrid', 1.0, (), (), '')))
+            START, 60.0, 'value', 1.0, (), (), '')))
         entries.append(Entry(2 * k + 3, START, Finished(
             f'e{k}', 1, f'robot{k % 50}', name,
             Result(scenario, Source.SCRIPTED, Outcome.SUCCESS, 0), None, fulfils=True)))
         if len(entries) >= 2000:
-            flush(ledger, books, entries)
-    flush(ledger, books, entries)
+            flush(ledger, fleet, entries)
+    flush(ledger, fleet, entries)
     ledger.close()
 
 
-def flush(ledger, books, entries):
-    """Write events and a snapshot of the books after those before."""
-    snapshot = (books.sequence, books.to_dict()) if books.sequence else None
+def flush(ledger, fleet, entries):
+    """Write events and a snapshot of the fleet after those before."""
+    snapshot = (fleet.sequence, fleet.to_dict()) if fleet.sequence else None
     ledger.append(entries, snapshot=snapshot)
     for entry in entries:
-        books.apply(entry)
+        fleet.apply(entry)
     entries.clear()
 
 
@@ -342,8 +342,8 @@ def traffic_node(agents, leases):
 
 def count_wrong(path, granted):
     """Return how many leases the ledger and the agents do not agree on."""
-    from active_collection.scheduling.ledger import LedgerReader
-    from active_collection.scheduling.verify import problems
+    from active_collection.scheduling.ledger.ledger import LedgerReader
+    from active_collection.scheduling.ledger.verification import problems
 
     with LedgerReader(path) as reader:
         written = {e.event.assignment_id: e.event.request.robot for e in reader.assignments()}

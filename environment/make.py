@@ -18,18 +18,18 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from urllib.error import URLError
 from urllib.request import urlopen
 
 HERE = Path(__file__).resolve().parent
-PINS = HERE / 'pins.txt'
 RELEASES = ('kilted', 'jazzy')
 TORCH_CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
 # The wheels were built in an image whose Python stands here; their CMake files still say so.
 WHEEL_PYTHON = '/opt/python/cp{v}-cp{v}'
+# Libraries of that image, of which the wheels bring copies that are found by themselves.
+IMAGE_LIBRARY = re.compile(r'/usr/lib64/lib[\w+-]+\.so;')
 
 
 class EnvironmentMakingError(Exception):
@@ -40,21 +40,28 @@ def requirements(release: str | None) -> list[str]:
     """
     Return the pip requirements for a release ('kilted', 'jazzy'), or for a sourced ROS 2 (None).
 
-    A sourced ROS 2 was compiled against its own numpy, which therefore stays, and what depends on
-    numpy must fit it: there, only the simulator keeps its pins.
+    A sourced ROS 2 was compiled against its distribution's numpy, which therefore stays, and what
+    depends on numpy must fit it.
     """
-    pins = [line.split('#')[0].strip() for line in PINS.read_text().splitlines()]
-    if release is not None:
-        others = tuple(f'ros-{name}-' for name in RELEASES if name != release)
-        return [pin for pin in pins if pin and not pin.startswith(others)]
-    names = dict.fromkeys(
-        pin if pin.startswith(('metaworld', 'mujoco')) else re.split('[=; ]', pin)[0]
-        for pin in pins if pin and not pin.startswith(('ros-', 'colcon', 'catkin', 'cmake')))
-    try:
-        own = {'numpy': f'numpy=={version("numpy")}', 'setuptools': 'setuptools<80'}
-    except PackageNotFoundError:
-        own = {'numpy': 'numpy<2', 'setuptools': 'setuptools<80'}
-    return [own.get(name, name) for name in names]
+    script = requirement_script()
+    pins: list[str] = script.pins()
+    if release is None:
+        tools = [pin for pin in pins if script.name_of(pin) in {'pip', 'wheel', 'torch'}]
+        return [*tools, 'setuptools<80',
+                *script.constraints(script.codename(), script.installed_here())]
+    others = tuple(f'ros-{name}-' for name in RELEASES if name != release)
+    return [pin for pin in pins if not pin.startswith(others)]
+
+
+def requirement_script() -> ModuleType:
+    """Return requirements.py, which lies beside this file, wherever this is run from."""
+    specification = importlib.util.spec_from_file_location(
+        'requirements', HERE / 'requirements.py')
+    if specification is None or specification.loader is None:
+        raise EnvironmentMakingError(f'{HERE / "requirements.py"}: not found')
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
 
 
 def sourced_release() -> str | None:
@@ -90,7 +97,7 @@ def torch_options() -> list[str]:
 
 
 def repair_wheel_paths(prefix: Path) -> None:
-    """Point the ROS wheels' CMake files at this environment's Python."""
+    """Point the ROS wheels' CMake files at what is here, not in the image of the build."""
     digits = f'{sys.version_info.major}{sys.version_info.minor}'
     dotted = f'python{sys.version_info.major}.{sys.version_info.minor}'
     built = WHEEL_PYTHON.format(v=digits)
@@ -104,11 +111,11 @@ def repair_wheel_paths(prefix: Path) -> None:
     }
     for file in (prefix / 'share').rglob('*.cmake'):
         text = file.read_text()
-        if built not in text:
-            continue
+        repaired = IMAGE_LIBRARY.sub('', text)
         for old, new in replacements.items():
-            text = text.replace(old, new)
-        file.write_text(text)
+            repaired = repaired.replace(old, new)
+        if repaired != text:
+            file.write_text(repaired)
 
 
 def make(target: Path, release: str) -> None:
@@ -130,6 +137,8 @@ def make(target: Path, release: str) -> None:
           f'({f"ROS 2 {sourced} as sourced" if sourced else f"ROS 2 {release} wheels"}); '
           'this takes a few minutes, once.', flush=True)
     shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    (target / 'COLCON_IGNORE').touch()  # should it lie in a colcon workspace
     run(sys.executable, '-m', 'venv', *(['--system-site-packages'] if sourced else []), target)
     pip: list[str | Path] = [
         target / 'bin' / 'python', '-m', 'pip', '--disable-pip-version-check', 'install',

@@ -26,12 +26,13 @@ IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'
 JOINTS = 'sensor_msgs/msg/JointState'
 ESTIMATE = 'active_collection/msg/UncertaintyEstimate'
+ACTOR = 'active_collection/msg/Actor'
 MESSAGES = Path(__file__).resolve().parents[1] / 'msg'
 
 
 def _ros2_store() -> Any:
     store = get_typestore(Stores.ROS2_JAZZY)
-    for name in ('UncertaintySummary', 'UncertaintyEstimate'):
+    for name in ('UncertaintySummary', 'UncertaintyEstimate', 'Actor'):
         text = (MESSAGES / f'{name}.msg').read_text()
         text = text.replace('UncertaintySummary ep', 'active_collection/UncertaintySummary ep')
         store.register(get_types_from_msg(text, f'active_collection/msg/{name}'))
@@ -65,6 +66,10 @@ def compressed(data: bytes, form: str = 'jpeg', *, stamp_ns: int = START_NS) -> 
     return STORE.types[COMPRESSED](header(stamp_ns), form, np.frombuffer(data, np.uint8))
 
 
+def actor(stamp_ns: int, number: int, episode_id: str = '') -> Any:
+    return STORE.types[ACTOR](header=header(stamp_ns), actor=number, episode_id=episode_id)
+
+
 def joints(stamp_ns: int = START_NS) -> Any:
     values = np.arange(7, dtype=np.float64)
     return STORE.types[JOINTS](header(stamp_ns), [f'joint_{i}' for i in range(7)], values,
@@ -75,10 +80,13 @@ def estimate(stamp_ns: int, epistemic: float, *, aleatoric: float = 0.1,
              novelty: float = 1.0) -> Any:
     duration = STORE.types['builtin_interfaces/msg/Duration'](0, 0)
     summary = STORE.types['active_collection/msg/UncertaintySummary'](
-        '', '', 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        '', '', 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+        STORE.types['builtin_interfaces/msg/Time'](0, 0), [], np.zeros(0, np.uint32),
+        np.zeros(0))
     return STORE.types[ESTIMATE](
         header=header(stamp_ns), ensemble_id='ensemble', epistemic=epistemic, aleatoric=aleatoric,
         total=epistemic + aleatoric, novelty=novelty, novelty_p_value=0.5,
+        novelty_p_value_smallest=0.05,
         epistemic_per_dimension=np.zeros(4, np.float32),
         epistemic_per_step=np.zeros(1, np.float32), member_disagreement=np.zeros(2, np.float32),
         horizon=1, action_mean=np.zeros(4, np.float32), measure='variance', threshold=0.5,

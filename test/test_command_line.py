@@ -1,6 +1,10 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
+import os
 import re
+import shutil
+import subprocess
+import sys
 from argparse import ArgumentParser
 from argparse import ArgumentTypeError
 from argparse import _SubParsersAction
@@ -17,6 +21,7 @@ from active_collection.cli.options import path
 from active_collection.selection.extractors import EXTRACTORS
 from active_collection.selection.strategies import STRATEGIES
 
+EPISODES = Path(__file__).parents[1] / 'docs' / 'reference' / 'examples' / 'data' / 'episodes'
 MANIFEST = Path(__file__).resolve().parent.parent / 'package.xml'
 
 
@@ -35,7 +40,7 @@ def test_the_version_is_the_package_s(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize('arguments', [
-    [], ['frobnicate'], ['index'], ['index', '/b', '--rat', '1']])
+    [], ['frobnicate'], ['index'], ['index', '/b', '--rats', '1']])
 def test_a_command_line_that_is_no_use_ends_with_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments)
@@ -50,6 +55,22 @@ def parsers(of: ArgumentParser) -> Iterator[ArgumentParser]:
         if isinstance(action, _SubParsersAction):
             for below in action.choices.values():
                 yield from parsers(below)
+
+
+@pytest.mark.parametrize('episodes', [1, 400])
+def test_whoever_reads_no_further_hears_of_no_error(tmp_path, episodes):
+    episode = min(EPISODES.glob('*/*-arm_1-*'))
+    for k in range(episodes):
+        shutil.copytree(episode, tmp_path / 'episodes' / '2026-11-26' / f'e{k}')
+    listing = subprocess.Popen(
+        [sys.executable, '-m', 'active_collection.cli.main', 'episodes', 'list', '--data',
+         str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={k: v for k, v in os.environ.items() if k != 'PYTHONUNBUFFERED'})
+    listing.stdout.close()
+
+    assert listing.stderr.read() == ''
+    assert listing.wait() == 141
+    listing.stderr.close()
 
 
 def test_no_path_may_be_empty():

@@ -25,6 +25,18 @@ def record(**changes):
     return EpisodeRecord(**values)
 
 
+@pytest.mark.parametrize(('make', 'name', 'other'), [
+    (lambda **figures: TopicStatistics('/a', 't', **figures), 'clock_skew', 'rate'),
+    (lambda **figures: UncertaintySummary('e', **figures), 'novelty_mean', 'epistemic_mean')])
+def test_figures_that_are_not_known_are_equal(make, name, other):
+    unknown = make(**{name: float('nan')})
+
+    assert unknown == make(**{name: float('nan')}) == make()
+    assert unknown != make(**{name: 0.5})
+    assert unknown != make(**{name: float('nan'), other: 0.5})
+    assert unknown != 'a text'
+
+
 @given(
     outcome=st.sampled_from(Outcome), source=st.sampled_from(Source),
     reason=st.one_of(st.none(), st.sampled_from(StopReason)),

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Safe names, whole files and finding implementations by name."""
 import pickle
+import re
 
 import pytest
 
@@ -11,7 +12,10 @@ from active_collection.files import read_json
 from active_collection.files import whole_directory
 from active_collection.files import write_whole
 from active_collection.names import check_name
+from active_collection.names import check_robot_of
 from active_collection.names import is_safe_name
+from active_collection.names import namespace_of
+from active_collection.names import robot_of
 from active_collection.registry import Registry
 
 
@@ -27,6 +31,25 @@ def test_unsafe_names_are_refused_in_one_printable_line(name):
     with pytest.raises(ActiveCollectionError, match=r'^robot: found ') as raised:
         check_name(name, 'robot')
     assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize(('namespace', 'robot'), [
+    ('/arm_1', 'arm_1'), ('/cell_3/arm_1', 'cell_3.arm_1'), ('/a/b/c', 'a.b.c'), ('/', '')])
+def test_each_namespace_has_one_robot_and_each_robot_one_namespace(namespace, robot):
+    assert robot_of(namespace) == robot
+    assert namespace_of(robot) == namespace
+    assert robot_of(namespace.strip('/')) == robot
+    if robot:
+        assert check_robot_of(namespace) == robot
+
+
+@pytest.mark.parametrize(('namespace', 'says'), [
+    ('/', 'namespace (the robot): found'),
+    (f'/cell/{"x" * 60}', f'namespace /cell/{"x" * 60}'),
+])
+def test_a_namespace_that_names_no_robot_is_refused(namespace, says):
+    with pytest.raises(ActiveCollectionError, match=re.escape(says)):
+        check_robot_of(namespace)
 
 
 def test_a_message_stays_one_short_line_whatever_was_found():

@@ -111,6 +111,9 @@ def test_a_scenario_of_the_space_passes():
     ('environment: lab, reason', 'environment: lob, reason',
      ['space.yaml:17: exclusions.0.environment', "'lob'"]),
     ('  pick:', '  pi/ck:', ["'pi/ck'"]),
+    ('  pick:\n', '  pick:\n    time_limit_s: 1.0e+30\n', ['tasks.pick.time_limit_s', '31536000']),
+    ('\nrobots:', '\nrobots:\n  cell_3/arm_1: {}',
+     ["'cell_3/arm_1' is not (the robot of that namespace is cell_3.arm_1)"]),
     ('format: 1', 'format: 2', ['format', '2']),
 ])
 def test_a_mistake_in_the_space_is_named(old, new, words):

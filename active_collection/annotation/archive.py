@@ -3,7 +3,10 @@
 """Zip files that annotation tools export, unpacked where they can do no harm."""
 from __future__ import annotations
 
+import errno
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,6 +24,11 @@ MOST_MEMBERS = 1_000_000
 _PICTURES = frozenset({'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.gif', '.mp4'})
 _MAGIC = (b'PK\x03\x04', b'PK\x05\x06')
 _PIECE = 1 << 20
+#: What zipfile raises for a broken archive: an encrypted member is a RuntimeError, an unknown
+#: compression a NotImplementedError, a torn field of a member a struct.error.
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError,
+           NotImplementedError, RuntimeError, ValueError)
+_OF_THE_ARCHIVE = frozenset({None, errno.EINVAL, errno.EEXIST, errno.ENOTDIR, errno.EISDIR})
 
 
 def is_zip(path: Path) -> bool:
@@ -88,9 +96,11 @@ def _unpack(path: Path, directory: Path, largest: int) -> None:
                                 f'{largest:,} bytes', expected='one without bombs (or unpack it '
                                 'and give the file)')
                         file.write(piece)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
-            ValueError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        # An encrypted member is a RuntimeError, an unknown compression a NotImplementedError.
+    except (*_BROKEN, OSError) as error:
+        # A place before the file's start has EINVAL, a broken bzip2 stream no number at all; what
+        # else the system says (no room, say) is no fault of the archive.
+        if isinstance(error, OSError) and error.errno not in _OF_THE_ARCHIVE:
+            raise
         raise AnnotationError(path, found=error, expected='a whole zip file without a password'
                               ) from error
 

@@ -3,6 +3,8 @@
 """Take in what an annotation tool exported: what is right of it, and what is wrong by place."""
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from active_collection.annotation.tabular import csv_text
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import AnnotationError
 from active_collection.files import write_whole
+from active_collection.registry import unknown
 
 
 @dataclass(frozen=True)
@@ -33,16 +36,18 @@ class Ingested:
     rejected: tuple[ActiveCollectionError, ...]
 
 
-def ingest(path: Path, form: str, items: Sequence[Item], classes: Sequence[str]) -> Ingested:
+def ingest(path: Path, form: str, items: Sequence[Item], classes: Sequence[str],
+           options: Mapping[str, str] | None = None) -> Ingested:
     """
     Read a file that an annotation tool exported, or the zip file that it packed it into.
 
     :param form: name of the format
     :param classes: allowed labels; any where empty
-    :raises ConfigError: where the format is unknown
+    :param options: of the format
+    :raises ConfigError: where the format, or an option of it, is unknown
     :raises AnnotationError: where the file cannot be read at all, or nothing in it is right
     """
-    chosen = FORMATS.get(form)()
+    chosen = _format(form, options or {})
     if not is_zip(path):
         return _read(chosen, path, path, items, classes)
     with unpacked(path) as directory:
@@ -61,6 +66,15 @@ def write_rejected(path: Path, rejected: Sequence[ActiveCollectionError]) -> Non
     """
     write_whole(path, csv_text(['where', 'found', 'expected'], (
         [error.where, error.found, error.expected] for error in rejected)))
+
+
+def _format(name: str, options: Mapping[str, str]) -> Format:
+    kind = FORMATS.get(name)
+    known = list(inspect.signature(kind).parameters)
+    for option in options:
+        if option not in known:
+            raise unknown(f'{name} option', option, known)
+    return kind(**options)
 
 
 def _read(form: Format, file: Path, given: Path, items: Sequence[Item],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from active_collection.bags.encoders import ImageEncoder
 from active_collection.bags.encoders import encode_message
@@ -42,6 +43,15 @@ class Observation:
     received_ns: int
     frame_id: str
     values: Vector
+
+
+def newest_until(stamps: NDArray[np.int64], instants: NDArray[np.int64]) -> NDArray[np.int64]:
+    """
+    Return the place of the newest stamp at or before each instant; -1 where there is none.
+
+    :param stamps: ascending (ns), shape (n,)
+    """
+    return np.searchsorted(stamps, instants, 'right') - 1
 
 
 @dataclass(slots=True)

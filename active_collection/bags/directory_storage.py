@@ -11,19 +11,19 @@ from pathlib import PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from active_collection.bags.decompression import decompress
-from active_collection.bags.decompression import decompress_file
 from active_collection.bags.episodes import METADATA
 from active_collection.bags.episodes import read_metadata
 from active_collection.bags.mcap_storage import McapStorage
 from active_collection.bags.sqlite_storage import SqliteStorage
-from active_collection.bags.storage import Buffer
 from active_collection.bags.storage import Connection
 from active_collection.bags.storage import Damaged
-from active_collection.bags.storage import Limits
 from active_collection.bags.storage import Query
 from active_collection.bags.storage import Storage
 from active_collection.errors import BagError
+from active_collection.mcap.compression import decompress
+from active_collection.mcap.compression import decompress_file
+from active_collection.mcap.limits import Buffer
+from active_collection.mcap.limits import Limits
 
 _NEWEST_VERSION = 9
 _STORAGES: dict[str, type[McapStorage | SqliteStorage]] = {

@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 
@@ -14,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from active_collection.bags import rvl
-from active_collection.bags.reader import Bag
 from active_collection.errors import BagError
+
+if TYPE_CHECKING:
+    from active_collection.bags.reader import Bag
 
 #: (height, width, 3), red green blue.
 RGB = NDArray[np.uint8]
@@ -28,6 +31,9 @@ IMAGE_TYPES = frozenset({IMAGE, COMPRESSED_IMAGE, VIDEO})
 
 #: Largest image that is decoded: 8,192 x 8,192. A compressed one can claim any size in few bytes.
 MAX_PIXELS = 1 << 26
+
+#: OpenCV decodes to red green blue from 4.11 on; before, to blue green red.
+_DECODES_TO_RGB = hasattr(cv2, 'IMREAD_COLOR_RGB')
 
 _PNG = b'\x89PNG\r\n\x1a\n'
 _JPEG = b'\xff\xd8'
@@ -85,6 +91,19 @@ def to_rgb(message: Any, *, where: str, max_pixels: int = MAX_PIXELS) -> RGB:
     raise BagError(where, found=type(message).__name__, expected='an image message')
 
 
+def for_opencv(image: NDArray[Any]) -> NDArray[Any]:
+    """
+    Return a picture in one piece of memory; of a single pixel, 2 x 2 of it.
+
+    OpenCV before 4.6 does not take a single pixel.
+
+    :param image: (height, width) or (height, width, channels)
+    """
+    if image.shape[:2] == (1, 1):
+        image = image.repeat(2, axis=0).repeat(2, axis=1)
+    return np.ascontiguousarray(image)
+
+
 def stamp_ns(message: Any, receive_ns: int) -> int:
     """Return when a message says it was taken (ns); its receive time where it does not say."""
     stamp = getattr(getattr(message, 'header', None), 'stamp', None)
@@ -130,7 +149,9 @@ def _compressed_to_rgb(message: Any, where: str, max_pixels: int) -> RGB:
     data = np.asarray(message.data, dtype=np.uint8)
     if 'compresseddepth' in str(message.format).lower():
         return _compressed_depth_to_rgb(data, str(message.format), where, max_pixels)
-    return _decode(data, cv2.IMREAD_COLOR_RGB, where, max_pixels)
+    if _DECODES_TO_RGB:
+        return _decode(data, cv2.IMREAD_COLOR_RGB, where, max_pixels)
+    return _by(cv2.COLOR_BGR2RGB)(_decode(data, cv2.IMREAD_COLOR, where, max_pixels))
 
 
 def _compressed_depth_to_rgb(data: NDArray[np.uint8], form: str, where: str,
@@ -232,8 +253,9 @@ def _by_16(code: int) -> Callable[[NDArray[Any]], RGB]:
 
 def _bayer() -> dict[str, _Encoding]:
     encodings = {}
-    for pattern in ('rggb', 'bggr', 'gbrg', 'grbg'):
-        code = getattr(cv2, f'COLOR_Bayer{pattern.upper()}2RGB')
+    # OpenCV names a pattern after its second row, and only later versions after its first too.
+    for pattern, code in (('rggb', cv2.COLOR_BayerBG2RGB), ('bggr', cv2.COLOR_BayerRG2RGB),
+                          ('gbrg', cv2.COLOR_BayerGR2RGB), ('grbg', cv2.COLOR_BayerGB2RGB)):
         encodings[f'bayer_{pattern}8'] = _Encoding('u1', 1, _by(code))
         encodings[f'bayer_{pattern}16'] = _Encoding('u2', 1, _by_16(code))
     return encodings

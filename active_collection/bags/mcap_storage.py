@@ -5,13 +5,11 @@ Read an MCAP file by its message indexes: only what is wanted, stepping over wha
 
 Chunks are read in the order of their times. Of a chunk that is not compressed, messages that are
 large or few are read one by one: what is read last is in the processor's cache when it is looked
-at. Any other chunk is read whole and kept for a moment. The checksum of a chunk is compared where
-the chunk had to be decompressed.
+at. Any other chunk is read whole, its checksum compared, and kept for a moment.
 """
 from __future__ import annotations
 
 import heapq
-import zlib
 from collections import Counter
 from collections import OrderedDict
 from collections.abc import Collection
@@ -21,16 +19,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from active_collection.bags import mcap_index
-from active_collection.bags import mcap_records as mcap
-from active_collection.bags.decompression import decompress
-from active_collection.bags.source import Source
-from active_collection.bags.storage import Buffer
+from rosbags.typesys.msg import normalize_msgtype
+
 from active_collection.bags.storage import Connection
 from active_collection.bags.storage import Damaged
-from active_collection.bags.storage import Limits
 from active_collection.bags.storage import Query
 from active_collection.errors import BagError
+from active_collection.mcap import index as mcap_index
+from active_collection.mcap import records as mcap
+from active_collection.mcap.chunk import inside
+from active_collection.mcap.chunk import message_size
+from active_collection.mcap.chunk import pairs_of
+from active_collection.mcap.chunk import places_of
+from active_collection.mcap.chunk import plain
+from active_collection.mcap.limits import Buffer
+from active_collection.mcap.limits import Limits
+from active_collection.mcap.source import Source
 
 #: Chunks that are kept for messages to come (bytes); the newest always is.
 _KEPT = 64 << 20
@@ -41,6 +45,8 @@ _LARGE = 1 << 17
 _HEAD = mcap.PREFIX.size + mcap.MESSAGE_HEAD.size
 #: The chunk of messages outside of chunks.
 _LOOSE = -1
+#: Form of a definition by its schema's encoding.
+_FORMS = {'ros2msg': 'msg', 'ros1msg': 'msg', 'ros2idl': 'idl', 'omgidl': 'idl'}
 
 
 class _Entry(NamedTuple):
@@ -76,10 +82,11 @@ class McapStorage:
         except BaseException:
             self._source.close()
             raise
-        self._connections = self._contents.connections()
+        self._connections = _connections(self._contents)
         self._chunks = {chunk.offset: chunk for chunk in self._contents.chunks}
         self._kept: OrderedDict[int, memoryview] = OrderedDict()
         self._corrupt: dict[int, str] = {}
+        self._doubted: set[int] = set()
         self._by_message = False
 
     @property
@@ -127,24 +134,9 @@ class McapStorage:
             contents = None
         if contents is None:
             contents = mcap_index.from_records(
-                self._source, lambda at, why: self._tell(f'{why} at {at:,}', 'a record'))
-            self._complete(contents)
+                self._source, lambda at, _, why: self._tell(f'{why} at {at:,}', 'a record'))
+            mcap_index.complete(contents, self._source, self._limits, self._lost)
         return contents
-
-    def _complete(self, contents: mcap_index.Contents) -> None:
-        """Look into chunks whose indexes do not tell all channels and counts."""
-        whole = []
-        for chunk in contents.chunks:
-            if not (chunk.index_length and chunk.channels <= contents.channels.keys()):
-                try:
-                    found = self._scan(chunk, self._plain(chunk), contents)
-                except ValueError as error:
-                    self._lost(chunk, str(error))
-                    continue
-                if not chunk.index_length:
-                    contents.counts.update(entry.channel for entry in found)
-            whole.append(chunk)
-        contents.chunks = whole
 
     def _entries(self, chunk: mcap.Chunk, wanted: Set[int],
                  query: Query) -> list[_Entry]:
@@ -159,8 +151,7 @@ class McapStorage:
         except ValueError as error:
             self._lost(chunk, str(error))
             return []
-        return [entry for entry in self._scan(chunk, data, self._contents)
-                if entry.channel in wanted]
+        return [entry for entry in self._scan(chunk, data) if entry.channel in wanted]
 
     def _indexed(self, chunk: mcap.Chunk, wanted: Set[int], query: Query) -> list[_Entry]:
         if not chunk.compression and chunk.data_offset + chunk.size > chunk.index_offset:
@@ -170,10 +161,10 @@ class McapStorage:
                 and first - chunk.offset <= self._limits.chunk_bytes):
             first = chunk.offset  # all of it is wanted: one call reads chunk and index
         data = self._source.view(first, chunk.index_offset + chunk.index_length - first)
-        pairs = mcap_index.pairs_of(data[chunk.index_offset - first:])
+        pairs = pairs_of(data[chunk.index_offset - first:])
         if not chunk.channels <= pairs.keys():
             raise ValueError(f'{len(pairs)} channels instead of {len(chunk.channels)}')
-        places = mcap_index.places_of(chunk, pairs, wanted)
+        places = places_of(chunk, pairs, wanted)
         taken = sum([size for _, _, size, _ in places])
         self._by_message = not chunk.compression and (
             query.sparse or taken < _SHARE * chunk.size or taken >= _LARGE * len(places))
@@ -186,21 +177,16 @@ class McapStorage:
         return [_Entry(time_ns, chunk.offset, offset, number, 0)
                 for time_ns, offset, _, number in places]
 
-    def _scan(self, chunk: mcap.Chunk, data: memoryview,
-              contents: mcap_index.Contents) -> list[_Entry]:
+    def _scan(self, chunk: mcap.Chunk, data: memoryview) -> list[_Entry]:
         """Return the messages of a chunk, found record by record."""
-        found = []
-        try:
-            for opcode, first, last in mcap.records(data):
-                if opcode == mcap.MESSAGE and last - first >= mcap.MESSAGE_HEAD.size:
-                    number, _, time_ns, _ = mcap.MESSAGE_HEAD.unpack_from(data, first)
-                    found.append(
-                        _Entry(time_ns, chunk.offset, first - mcap.PREFIX.size, number, 0))
-                else:
-                    contents.take(opcode, data[first:last])
-        except ValueError as error:
-            self._lost(chunk, f'{error}; {len(found)} messages stand before it')
-        return found
+        found = inside(data)
+        if found.damage:
+            self._lost(chunk, f'{found.damage}; {len(found.messages)} messages stand before it')
+        entries = []
+        for content, _ in found.messages:
+            number, _, time_ns, _ = mcap.MESSAGE_HEAD.unpack_from(data, content)
+            entries.append(_Entry(time_ns, chunk.offset, content - mcap.PREFIX.size, number, 0))
+        return entries
 
     def _read(self, entries: Iterator[_Entry], wanted: dict[int, Connection],
               query: Query) -> Iterator[tuple[Connection, int, Buffer]]:
@@ -224,7 +210,7 @@ class McapStorage:
     def _alone(self, entry: _Entry) -> Buffer:
         most = _HEAD + self._limits.message_bytes
         record = self._source.view(entry.offset, max(min(entry.size, most), _HEAD))
-        size = mcap.message_size(record, 0, entry.channel, entry.time_ns)
+        size = message_size(record, 0, entry.channel, entry.time_ns)
         end = _HEAD + size
         if end > most:
             raise ValueError(f'a message of {size:,} bytes, more than the limit of '
@@ -239,7 +225,7 @@ class McapStorage:
         data = self._whole(self._chunks[entry.chunk])
         if entry.offset + _HEAD > len(data):
             raise ValueError(f'a message at {entry.offset:,} of {len(data):,} bytes')
-        size = mcap.message_size(data, entry.offset, entry.channel, entry.time_ns)
+        size = message_size(data, entry.offset, entry.channel, entry.time_ns)
         start = entry.offset + _HEAD
         if start + size > len(data):
             raise ValueError(f'a message of {size:,} bytes at {start:,} of {len(data):,}')
@@ -262,28 +248,29 @@ class McapStorage:
 
     def _plain(self, chunk: mcap.Chunk, record: memoryview | None = None) -> memoryview:
         """Return a chunk's records, of its record in the file where that has been read."""
-        length = chunk.index_offset - chunk.offset
-        if length > self._limits.chunk_bytes:
-            raise ValueError(f'{length:,} bytes, more than the limit of '
-                             f'{self._limits.chunk_bytes:,}')
-        if record is None:
-            record = self._source.view(chunk.offset, length)
-        opcode, length = mcap.PREFIX.unpack_from(record)
-        content = record[mcap.PREFIX.size:]
-        if opcode != mcap.CHUNK or length != len(content):
-            raise ValueError(f'a record of kind {opcode} with {length:,} bytes')
-        head = mcap.chunk_head(content, 0, length)
-        packed = content[head.data_offset:head.data_offset + head.data_length]
-        data = decompress(packed, head.compression, self._limits.chunk_bytes, size=head.size)
-        if head.compression and head.crc and zlib.crc32(data) != head.crc:
-            raise ValueError('another checksum')
-        return memoryview(data)
+        data, doubt, _ = plain(self._source, chunk, self._limits, record)
+        if doubt and chunk.offset not in self._doubted:
+            self._doubted.add(chunk.offset)
+            self._lost(chunk, doubt)
+        return data
 
     def _lost(self, chunk: mcap.Chunk, why: str) -> None:
         self._tell(f'chunk at {chunk.offset:,}: {why}', 'a whole chunk')
 
     def _tell(self, found: str, expected: str) -> None:
         self._damaged(BagError(self._path, found=found, expected=expected))
+
+
+def _connections(contents: mcap_index.Contents) -> dict[int, Connection]:
+    """Return what the channels are, by their number."""
+    connections = {}
+    for number, channel in contents.channels.items():
+        schema = contents.schemas.get(channel.schema, mcap.Schema(0, '', '', ''))
+        name = schema.name if '/' not in schema.name else normalize_msgtype(schema.name)
+        connections[number] = Connection(
+            number, channel.topic, name, channel.encoding, _FORMS.get(schema.encoding, ''),
+            schema.text, contents.counts[number])
+    return connections
 
 
 def _until(time_ns: int | None, waiting: list[_Entry]) -> Iterator[_Entry]:

@@ -14,9 +14,9 @@ from rosbags.typesys import get_types_from_idl
 from rosbags.typesys import get_types_from_msg
 from rosbags.typesys import get_typestore
 
-from active_collection.bags.storage import Buffer
 from active_collection.bags.storage import Connection
 from active_collection.errors import BagError
+from active_collection.mcap.limits import Buffer
 
 Decoder = Callable[[Buffer], Any]
 
@@ -48,10 +48,12 @@ def defined(connection: Connection, *, where: str) -> Connection:
     """
     Return a connection with the definition of its type: its bag's own, else that of ROS 2.
 
+    Lines end as everywhere else: few readers know those of Windows.
+
     :raises BagError: where there is none
     """
-    if connection.form:
-        return connection
+    if connection.form and not _is_known(connection.type, connection.definition):
+        return replace(connection, definition=_lines(connection.definition))
     try:
         text = get_typestore(_FALLBACK).generate_msgdef(connection.type)[0]
     except Exception as error:  # the store raises KeyError or its own errors
@@ -63,15 +65,24 @@ def defined(connection: Connection, *, where: str) -> Connection:
 @lru_cache(maxsize=1024)
 def _decoder(msgtype: str, form: str, text: str, ros1: bool) -> Decoder:
     """Parse a definition once: a thousand bags of one robot share it."""
-    if not form:
-        store = get_typestore(_FALLBACK)
+    if not form or _is_known(msgtype, text):
+        store = get_typestore(Stores.ROS1_NOETIC if ros1 else _FALLBACK)
     else:
         store = get_typestore(Stores.EMPTY)
-        store.register(_types(msgtype, form, text))
+        store.register(_types(msgtype, form, _lines(text)))
     if msgtype not in store.fielddefs:
         raise KeyError(msgtype)
     deserialize = store.deserialize_ros1 if ros1 else store.deserialize_cdr
     return cast('Decoder', lambda raw: deserialize(raw, msgtype))
+
+
+def _is_known(msgtype: str, text: str) -> bool:
+    """Tell whether a definition is empty, and ROS 2 has one: many writers leave these out."""
+    return not text.strip() and msgtype in get_typestore(_FALLBACK).fielddefs
+
+
+def _lines(text: str) -> str:
+    return text.replace('\r\n', '\n').replace('\r', '\n')
 
 
 def _types(msgtype: str, form: str, text: str) -> dict[str, Any]:

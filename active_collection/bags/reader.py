@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 from typing import NoReturn
 
+from active_collection import names
 from active_collection.bags.directory_storage import DirectoryStorage
 from active_collection.bags.episodes import METADATA
 from active_collection.bags.episodes import read_record
@@ -24,14 +25,14 @@ from active_collection.bags.message_types import decoder
 from active_collection.bags.message_types import defined
 from active_collection.bags.rosbag1_storage import Rosbag1Storage
 from active_collection.bags.sqlite_storage import SqliteStorage
-from active_collection.bags.storage import Buffer
 from active_collection.bags.storage import Connection
 from active_collection.bags.storage import Damaged
-from active_collection.bags.storage import Limits
 from active_collection.bags.storage import Query
 from active_collection.bags.storage import Storage
 from active_collection.episode import EpisodeRecord
 from active_collection.errors import BagError
+from active_collection.mcap.limits import Buffer
+from active_collection.mcap.limits import Limits
 
 _STORAGES: dict[str, type[McapStorage | SqliteStorage | Rosbag1Storage]] = {
     '.mcap': McapStorage, '.db3': SqliteStorage, '.bag': Rosbag1Storage}
@@ -128,6 +129,13 @@ class Bag:
     def episode(self) -> EpisodeRecord | None:
         """Return the episode record; None where the bag was not recorded as an episode."""
         return None if self.path.suffix == '.bag' else read_record(self.path)
+
+    @cached_property
+    def namespace(self) -> str:
+        """Return the namespace of the robot whose episode it is; empty: any, '/arm_1'."""
+        namespace = names.namespace_of(self.episode.robot if self.episode is not None else '')
+        below = any(topic.startswith(f'{namespace}/') for topic in self.topics)
+        return namespace if below else ''
 
     @property
     def start_ns(self) -> int:

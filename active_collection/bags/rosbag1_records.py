@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from rosbags.typesys.msg import normalize_msgtype
 
-from active_collection.bags.storage import Buffer
 from active_collection.bags.storage import Connection
+from active_collection.mcap.limits import Buffer
 
 MAGIC = b'#ROSBAG V2.0\n'
 MESSAGE, BAG_HEADER, INDEX, CHUNK, CHUNK_INFO, CONNECTION = range(2, 8)

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from active_collection.bags import rosbag1_records as ros1
-from active_collection.bags.decompression import decompress
-from active_collection.bags.source import Source
-from active_collection.bags.storage import Buffer
 from active_collection.bags.storage import Connection
 from active_collection.bags.storage import Damaged
-from active_collection.bags.storage import Limits
 from active_collection.bags.storage import Query
 from active_collection.errors import BagError
+from active_collection.mcap.compression import decompress
+from active_collection.mcap.limits import Buffer
+from active_collection.mcap.limits import Limits
+from active_collection.mcap.source import Source
 
 #: Decompressed chunks that are kept: topics interleave across the borders of chunks.
 _KEPT = 4

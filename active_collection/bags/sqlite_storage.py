@@ -10,12 +10,12 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from active_collection.bags.storage import Buffer
 from active_collection.bags.storage import Connection
 from active_collection.bags.storage import Damaged
-from active_collection.bags.storage import Limits
 from active_collection.bags.storage import Query
 from active_collection.errors import BagError
+from active_collection.mcap.limits import Buffer
+from active_collection.mcap.limits import Limits
 
 _BLOCK = 4096
 _LAST_ROW = 2 ** 63 - 1
@@ -141,10 +141,12 @@ class SqliteStorage:
                 rows = self._after(last, _BLOCK)
             except sqlite3.Error:
                 rows = self._beyond(last)
+            # In a damaged tree what was asked for beyond a row may stand before it.
+            rows = [row for row in rows if row[0] > last]
             if not rows:
                 return
             yield from (row for row in rows if all(isinstance(value, int) for value in row))
-            last = rows[-1][0]
+            last = max(row[0] for row in rows)
 
     def _beyond(self, last: int) -> list[_Row]:
         """Return the first message that can be read behind a row, if there is one."""

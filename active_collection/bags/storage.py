@@ -8,30 +8,12 @@ from collections.abc import Collection
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
-from typing import TypeAlias
 
 from active_collection.errors import BagError
+from active_collection.mcap.limits import Buffer
 
-#: Serialized bytes; a view may keep what it was read from in memory.
-Buffer: TypeAlias = bytes | memoryview
 #: Told of every damage that is stepped over; raises it where the reader is strict.
 Damaged = Callable[[BagError], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """
-    What a bag may make its reader take: compressed data can claim any size in few bytes.
-
-    :param chunk_bytes: largest chunk, decompressed (bytes)
-    :param message_bytes: largest message, decompressed (bytes)
-    :param file_bytes: largest file of a bag with file compression, decompressed (bytes); never
-        more than what the temporary directory's disk has free
-    """
-
-    chunk_bytes: int = 512 << 20
-    message_bytes: int = 512 << 20
-    file_bytes: int = 256 << 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,6 @@ def load_network(path: Path, *, where: str, device: Any = 'cpu') -> Any:
         raise ConfigError(f'{where} {path}', found='no such file', expected=EXPECTED)
     torch: Any = importlib.import_module('torch')
     try:
-        with warnings.catch_warnings():  # deprecated, and still how policies are exported
-            warnings.simplefilter('ignore', DeprecationWarning)
-            return torch.jit.load(str(path), map_location=device).eval()
+        return torch.jit.load(str(path), map_location=device).eval()
     except Exception as error:  # torch raises whatever corrupt bytes make it raise
         raise ConfigError(f'{where} {path}', found=error, expected=EXPECTED) from error

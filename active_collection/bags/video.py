@@ -15,6 +15,7 @@ from active_collection.bags.images import to_rgb
 from active_collection.bags.reader import Bag
 from active_collection.errors import BagError
 from active_collection.errors import ConfigError
+from active_collection.packages import how_to_install
 
 #: FFmpeg's names of the formats that the message knows.
 _DECODERS = {'h264': ('h264',), 'h265': ('hevc',), 'av1': ('libdav1d', 'av1'), 'vp9': ('vp9',)}
@@ -222,7 +223,6 @@ def _av() -> Any:
         import av
     except ImportError as error:
         raise ConfigError(VIDEO, found='no package av',
-                          expected="it to be installed (pip install 'active-collection[video]')"
-                          ) from error
+                          expected=how_to_install('video')) from error
     logging.getLogger('libav').setLevel(logging.CRITICAL)  # says in lines what is raised anyway
     return av

@@ -6,37 +6,37 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from datetime import timezone
 from pathlib import Path
 
+from active_collection.cli.data_directory import add_data
+from active_collection.cli.data_directory import data_of
 from active_collection.errors import ActiveCollectionError
 
 NAME = 'episodes'
 HELP = 'list, show and verify recorded episodes'
-DEFAULT_DATA = '~/active_collection'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subcommand's arguments."""
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     listing = commands.add_parser('list', help='one line an episode')
-    listing.add_argument('data', nargs='?', default=DEFAULT_DATA, metavar='DATA',
-                         help=f'data directory (default: {DEFAULT_DATA})')
+    add_data(listing, place=True)
     listing.add_argument('--task', help='only this task')
     listing.add_argument('--outcome', help='only this outcome: success, failure, aborted, …')
     listing.add_argument('--json', action='store_true', help='one JSON record a line')
     listing.set_defaults(command=_list)
     show = commands.add_parser('show', help='everything that is known of an episode')
     show.add_argument('episode', metavar='EPISODE', help='bag directory, or an id in --data')
-    show.add_argument('--data', default=DEFAULT_DATA, help='data directory')
+    add_data(show)
     show.add_argument('--json', action='store_true', help='the record as JSON')
     show.set_defaults(command=_show)
     check = commands.add_parser('verify', help='check files, checksums and counts; exit 1 if bad')
     check.add_argument('episodes', nargs='*', metavar='EPISODE',
-                       help='bag directories, or ids in --data; none: all in --data')
-    check.add_argument('--data', default=DEFAULT_DATA, help='data directory')
+                       help='bag directories, ids in --data or data directories '
+                            '(default: all in --data)')
+    add_data(check)
     check.set_defaults(command=_verify)
 
 
@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    from active_collection.bags.episodes import find_episodes
     from active_collection.bags.episodes import read_record
     from active_collection.episode import Outcome
     from active_collection.recording.disk import readable
@@ -55,7 +56,7 @@ def _list(arguments: argparse.Namespace) -> int:
     outcomes = [outcome.value for outcome in Outcome]
     if arguments.outcome not in {None, *outcomes}:
         raise unknown('--outcome', arguments.outcome, outcomes)
-    for path in _all(arguments.data):
+    for path in find_episodes(data_of(arguments)):
         try:
             record = read_record(path)
         except ActiveCollectionError as error:
@@ -80,7 +81,7 @@ def _show(arguments: argparse.Namespace) -> int:
     from active_collection.recording.disk import readable
     from active_collection.recording.store import size_of
 
-    path = _find(arguments.episode, arguments.data)
+    path = _find(arguments.episode, arguments)
     record = read_record(path)
     if record is None:
         raise RecordingError(path, found='a bag without an episode record',
@@ -94,6 +95,7 @@ def _show(arguments: argparse.Namespace) -> int:
         'scenario': record.scenario, 'robot': record.robot, 'source': record.source.value,
         'operator': record.operator, 'outcome': f'{record.outcome.value} ({reason})',
         'started': _time(record.started_ns), 'duration': f'{record.duration_s:.3f} s',
+        'clock set': ', '.join(map(str, record.clock_jumps)),
         'assignment': record.assignment_id, 'revision': record.revision, 'notes': record.notes,
         'tags': _pairs(record.tags), 'versions': _pairs(record.versions),
         'missing topics': ', '.join(record.missing_topics),
@@ -112,10 +114,15 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
+    from active_collection.bags.episodes import find_episodes
+    from active_collection.cli.data_directory import is_data
     from active_collection.recording.verify import verify
 
-    paths = ([_find(name, arguments.data) for name in arguments.episodes]
-             or list(_all(arguments.data)))
+    paths: list[Path] = []
+    for name in arguments.episodes:
+        paths += find_episodes(Path(name)) if is_data(Path(name)) else [_find(name, arguments)]
+    if not arguments.episodes:
+        paths = list(find_episodes(data_of(arguments)))
     bad = 0
     for path in paths:
         problems = verify(path)
@@ -126,17 +133,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _all(data: str) -> Iterator[Path]:
-    from active_collection.bags.episodes import find_episodes
-    from active_collection.errors import RecordingError
-
-    directory = Path(data).expanduser()
-    if not directory.is_dir():
-        raise RecordingError(directory, found='no directory', expected='a data directory')
-    yield from find_episodes(directory)
-
-
-def _find(episode: str, data: str) -> Path:
+def _find(episode: str, arguments: argparse.Namespace) -> Path:
     from active_collection.bags.episodes import METADATA
     from active_collection.errors import RecordingError
     from active_collection.names import is_safe_name
@@ -144,7 +141,7 @@ def _find(episode: str, data: str) -> Path:
 
     if (Path(episode) / METADATA).is_file():
         return Path(episode)
-    directory = Path(data).expanduser()
+    directory = data_of(arguments)
     path = EpisodeStore(directory).find(episode) if is_safe_name(episode) else None
     if path is None:
         raise RecordingError(f'episode {episode}', found='no such episode',

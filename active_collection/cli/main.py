@@ -10,10 +10,12 @@ import pkgutil
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from active_collection import cli
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import in_words
+from active_collection.packages import missing
 
 
 class _ShowVersion(argparse.Action):
@@ -27,6 +29,21 @@ class _ShowVersion(argparse.Action):
         parser.exit()
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes positional arguments on both sides of options, as users and shells' histories do."""
+
+    _within = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._within or self._subparsers is not None:  # which take all that follows
+            return super().parse_known_args(args, namespace)
+        self._within = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._within = False
+
+
 def subcommands() -> list[ModuleType]:
     """Return every module of this package that is a subcommand: one with a NAME."""
     modules = [
@@ -37,7 +54,7 @@ def subcommands() -> list[ModuleType]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog='active-collection',
         description='Decide which robot data is worth collecting and worth labelling.')
     top.add_argument('--version', nargs=0, action=_ShowVersion, help='print the version')
@@ -47,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
             module.NAME, help=module.HELP, description=module.__doc__,
             formatter_class=argparse.RawDescriptionHelpFormatter)
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        command.set_defaults(run=module.run, subcommand=module.NAME)
     return top
 
 
@@ -57,12 +74,25 @@ def main(arguments: list[str] | None = None) -> int:
 
     :param arguments: command line without the program's name; None: that of the process
     """
-    parsed = parser().parse_args(arguments)
+    wanted = 'active-collection'
     try:
-        return int(parsed.run(parsed))
+        parsed = parser().parse_args(arguments)
+        wanted = str(parsed.subcommand)
+        status = int(parsed.run(parsed))
+        print(end='', flush=True)
+        return status
+    except ModuleNotFoundError as error:
+        absent = missing(wanted, error)
+        if absent is None:
+            raise
+        print(f'active-collection: {absent}', file=sys.stderr)
+        return 2
     except ActiveCollectionError as error:
         print(f'active-collection: {error}', file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `| head` reads no further: nothing is wrong, nor is the last flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as a shell says it of a program that SIGPIPE ends
     except OSError as error:
         print(f'active-collection: {error.filename or "file"}: found {in_words(error)}, '
               'expected a readable or writable place', file=sys.stderr)

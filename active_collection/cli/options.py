@@ -29,14 +29,17 @@ def key_values(texts: Sequence[str], name: str) -> dict[str, str]:
 
 def path(text: str) -> Path:
     """
-    Return a path, for argparse.
+    Return a path, for argparse; a shell leaves the ~ of --option=~/place as it is.
 
     :raises argparse.ArgumentTypeError: of an empty text, such as a shell variable that is not set:
         pathlib takes it for this directory
     """
     if not text:
         raise argparse.ArgumentTypeError('found an empty text, expected a path')
-    return Path(text)
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f'found {text!r}: {error}') from error
 
 
 def positive(value: float, name: str, *, zero: bool = False) -> float:

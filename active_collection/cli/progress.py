@@ -15,6 +15,11 @@ Update = Callable[[int, int, str], None]
 def progress(title: str) -> Iterator[Update]:
     """Show a bar with time left while the block runs."""
     from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:  # a bar of rich 13.0 that is disabled still ends its line
+        yield lambda done, total, note: None
+        return
     from rich.progress import BarColumn
     from rich.progress import MofNCompleteColumn
     from rich.progress import Progress
@@ -23,8 +28,7 @@ def progress(title: str) -> Iterator[Update]:
 
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
                TimeRemainingColumn(), TextColumn('{task.fields[note]}', markup=False))
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=None, note='')
         yield lambda done, total, note: bar.update(
             task, completed=done, total=total, note=note)

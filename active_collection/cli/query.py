@@ -79,7 +79,7 @@ def query_of(arguments: argparse.Namespace, pool: Pool, *, count: int, strategy:
     from active_collection.cli.options import key_values
     from active_collection.cli.options import lines
     from active_collection.cli.options import positive
-    from active_collection.cli.rounds import labels_of
+    from active_collection.pipeline.rounds.content import labels_of
     from active_collection.selection.batch import Limits
     from active_collection.selection.predictions import read_predictions
     from active_collection.selection.rounds import chosen_before

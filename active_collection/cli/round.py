@@ -11,19 +11,18 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from typing import TYPE_CHECKING
 
+from active_collection.cli.data_directory import add_data
+from active_collection.cli.data_directory import add_round
+from active_collection.cli.data_directory import data_of
+from active_collection.cli.data_directory import round_of
 from active_collection.cli.options import path
-
-if TYPE_CHECKING:
-    from active_collection.selection.rounds import Round
+from active_collection.pipeline.data_layout import POOL
+from active_collection.pipeline.data_layout import ROUNDS
 
 NAME = 'round'
 HELP = 'turn the annotation loop: start, export, ingest, status, stop'
 
-#: The first round covers the pool: this share of it, within these bounds.
-_SEED_SHARE, _SEED_LEAST, _SEED_MOST = 0.05, 50, 500
-_BATCH = 300
 #: What `stop` draws, below rounds/.
 _PAGE = 'stopping.html'
 #: Lines about wrong labels that are shown; the file has all.
@@ -37,11 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                        ('ingest', 'take in labels'), ('status', 'show all rounds'),
                        ('stop', 'decide whether more labels pay')):
         step = steps.add_parser(name, help=text)
-        step.add_argument('--data', required=True, type=path, metavar='DIR',
-                          help='directory of the pool and the rounds')
+        add_data(step, 'directory of the pool and the rounds')
         if name in {'export', 'ingest'}:
-            step.add_argument('--round', type=int, default=0, metavar='N',
-                              help='its number (default: the newest)')
+            add_round(step)
         _STEPS[name][0](step)
 
 
@@ -49,8 +46,8 @@ def _add_start(step: argparse.ArgumentParser) -> None:
     from active_collection.cli import query
 
     step.add_argument('--count', type=int, default=0,
-                      help=f'units to select (default: {_BATCH}; in the first round '
-                           f'{_SEED_SHARE:.0%}% of the pool, {_SEED_LEAST} to {_SEED_MOST})')
+                      help='units to select (default: 300; in the first round 5%% of the pool, '
+                           '50 to 500)')
     step.add_argument('--strategy', default='',
                       help='query strategy (default: hybrid; in the first round typiclust, '
                            f'which covers the pool; random for a plain seed): {query.STRATEGIES}')
@@ -72,6 +69,9 @@ def _add_ingest(step: argparse.ArgumentParser) -> None:
                            'it that are wrong are left out and named, and the status is 1')
     step.add_argument('--format', default='coco',
                       help='of the annotation tool (default: %(default)s)')
+    step.add_argument('--option', action='append', default=[], metavar='KEY=VALUE',
+                      help="of the format, may be given again; fiftyone: fields, the samples' "
+                           'fields that hold the labels (default: detections,classifications)')
     step.add_argument('--export', type=path, metavar='DIR',
                       help='where `round export --out` wrote (default: export/ in the round)')
     step.add_argument('--annotator', default='', metavar='NAME',
@@ -89,40 +89,30 @@ def _add_stop(step: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do the step."""
-    from active_collection.errors import ConfigError
-
-    if not arguments.data.is_dir():
-        raise ConfigError(f'--data {arguments.data}', found='no such directory',
-                          expected='the directory of a pool and its rounds')
     return int(_STEPS[arguments.step][1](arguments))
 
 
 def _start(arguments: argparse.Namespace) -> int:
     from active_collection.cli import query as shared
     from active_collection.errors import ConfigError
+    from active_collection.pipeline.rounds.plan import plan_round
     from active_collection.selection.pool import Pool
-    from active_collection.selection.rounds import Round
-    from active_collection.selection.rounds import all_rounds
-    from active_collection.selection.rounds import number_of
     from active_collection.selection.rounds import write_round
     from active_collection.selection.select import select
 
     if arguments.count < 0:
         raise ConfigError('--count', found=arguments.count, expected='at least 0')
-    before = all_rounds(arguments.data / 'rounds')
-    pool = Pool.open(arguments.data / 'pool')
-    seeded = any(not Round.open(directory).is_held_out for directory in before)
-    seed_count = max(_SEED_LEAST, min(_SEED_MOST, round(_SEED_SHARE * len(pool))))
-    usual = 'random' if arguments.held_out else 'hybrid' if seeded else 'typiclust'
+    data = data_of(arguments)
+    pool = Pool.open(data / POOL)
+    plan = plan_round(data / ROUNDS, pool, held_out=arguments.held_out)
     query = shared.query_of(
-        arguments, pool, count=arguments.count or (_BATCH if seeded else seed_count),
-        strategy=arguments.strategy or usual, before=before)
+        arguments, pool, count=arguments.count or plan.count,
+        strategy=arguments.strategy or plan.strategy, before=plan.before)
     selection = select(pool, query)
-    number = number_of(before[-1]) + 1 if before else 1
-    made = write_round(arguments.data / 'rounds' / str(number), pool, query, selection,
+    made = write_round(data / ROUNDS / str(plan.number), pool, query, selection,
                        held_out=arguments.held_out)
     shared.tell(query, selection, pool)
-    print(f'round {number}: {len(selection.picks)} of {len(pool)} units selected by '
+    print(f'round {plan.number}: {len(selection.picks)} of {len(pool)} units selected by '
           f'{query.strategy} into {made.directory}')
     return 0
 
@@ -130,56 +120,46 @@ def _start(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from active_collection.cli import export
 
-    return export.export_round(arguments, _round(arguments))
+    return export.run(arguments)
 
 
 def _ingest(arguments: argparse.Namespace) -> int:
-    from active_collection.annotation.annotations import by
-    from active_collection.annotation.annotations import check_annotator
-    from active_collection.annotation.annotations import without_repeats
-    from active_collection.annotation.ingest import ingest
-    from active_collection.annotation.ingest import write_rejected
-    from active_collection.annotation.items import read_items
-    from active_collection.cli.learning import measure_from
-    from active_collection.cli.rounds import label_rows
-    from active_collection.selection import labels
+    from active_collection.cli.options import key_values
+    from active_collection.pipeline.rounds.label_curve import measure_from
+    from active_collection.pipeline.rounds.labelling import take_in
+    from active_collection.selection.rounds import Round
 
-    check_annotator(arguments.annotator, '--annotator')
-    opened = _round(arguments)
-    items, classes = read_items(arguments.export or opened.directory / 'export')
-    read = ingest(arguments.file, arguments.format, items, classes)
-    annotations = without_repeats(by(read.annotations, arguments.annotator))
-    path = labels.add(opened.directory, label_rows(annotations))
-    disagree = len(labels.disagreement(labels.read(path)))
-    repeats = len(read.annotations) - len(annotations)
-    print(f'{len(annotations)} annotations of {len({a.unit_id for a in annotations})} of '
-          f'{len(items)} pictures, {repeats} repeats; version {path.stem}; '
-          f'annotators disagree on {disagree} pictures')
-    if read.rejected:
-        rejects = path.with_suffix('.rejected.csv')
-        write_rejected(rejects, read.rejected)
-        for error in read.rejected[:_SHOWN]:
+    data, opened = data_of(arguments), Round.open(round_of(arguments))
+    taken = take_in(
+        opened, arguments.file, arguments.format, key_values(arguments.option, '--option'),
+        exported=arguments.export, annotator=arguments.annotator)
+    print(f'{taken.annotations} annotations of {taken.labelled} of {taken.items} pictures, '
+          f'{taken.repeats} repeats; version {taken.path.stem}; annotators disagree on '
+          f'{taken.disagreements} pictures')
+    if taken.rejected:
+        for error in taken.rejected[:_SHOWN]:
             print(f'active-collection: left out: {error}', file=sys.stderr)
-        print(f'active-collection: {len(read.rejected)} labels left out, all in {rejects}',
+        print(f'active-collection: {len(taken.rejected)} labels left out, all in {taken.rejects}',
               file=sys.stderr)
     # Last: the labels are in, whatever becomes of what they teach.
-    measure_from(arguments.data, opened)
-    return 1 if read.rejected else 0
+    measure_from(data, opened)
+    return 1 if taken.rejected else 0
 
 
 def _status(arguments: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from active_collection.cli.learning import curve
+    from active_collection.pipeline.rounds.label_curve import curve
     from active_collection.selection import labels
     from active_collection.selection.rounds import Round
     from active_collection.selection.rounds import all_rounds
 
+    data = data_of(arguments)
     table = Table('round', 'strategy', 'selected', 'labelled', 'disagree', 'accuracy', 'entropy',
                   'kappa', 'radius')
-    known = {point.round: point for point in curve(arguments.data)}
-    for directory in all_rounds(arguments.data / 'rounds'):
+    known = {point.round: point for point in curve(data)}
+    for directory in all_rounds(data / ROUNDS):
         opened, rows = Round.open(directory), labels.newest(directory)
         point = known.get(int(directory.name))
         values = [point.accuracy, point.entropy, point.kappa, point.radius] if point else []
@@ -194,51 +174,38 @@ def _status(arguments: argparse.Namespace) -> int:
 def _stop(arguments: argparse.Namespace) -> int:
     import time
 
-    from active_collection.cli.learning import curve
-    from active_collection.cli.report_labels import keep_settings
-    from active_collection.cli.report_labels import label_rounds
-    from active_collection.cli.report_labels import settings_of
-    from active_collection.cli.report_labels import verdicts
     from active_collection.config import load
     from active_collection.errors import SelectionError
+    from active_collection.pipeline.reporting.labelled import keep_settings
+    from active_collection.pipeline.reporting.labelled import label_rounds
+    from active_collection.pipeline.reporting.labelled import settings_of
+    from active_collection.pipeline.reporting.labelled import verdicts
+    from active_collection.pipeline.rounds.label_curve import curve
     from active_collection.report.data import ReportData
     from active_collection.report.page import write_report
     from active_collection.selection.stopping import StoppingSettings
     from active_collection.selection.stopping import judge
 
-    points = curve(arguments.data)
+    data = data_of(arguments)
+    points = curve(data)
     if not points:
-        raise SelectionError(arguments.data / 'rounds', found='no round with labels',
+        raise SelectionError(data / ROUNDS, found='no round with labels',
                              expected='at least one (`round ingest` takes them in)')
-    settings = settings_of(arguments.data)
+    settings = settings_of(data)
     if arguments.criteria:
         settings = load(arguments.criteria, StoppingSettings)
-        keep_settings(arguments.data, settings)
+        keep_settings(data, settings)
     judged = judge(points, settings)
     for verdict in judged:
         print(f'{"stop" if verdict.fired else "go on"}: {verdict.criterion}: {verdict.text}')
-    page = arguments.data / 'rounds' / _PAGE
+    page = data / ROUNDS / _PAGE
     write_report(ReportData(
-        'Whether to label more', str(arguments.data), time.time_ns(),
-        labels=label_rounds(arguments.data, points), verdicts=verdicts(points, settings)), page)
+        'Whether to label more', str(data), time.time_ns(),
+        labels=label_rounds(data, points), verdicts=verdicts(points, settings)), page)
     print(f'plot: {page}')
     fired = [verdict.criterion for verdict in judged if verdict.fired]
     print(f'stop, because of {", ".join(fired)}' if fired else 'go on')
     return 0
-
-
-def _round(arguments: argparse.Namespace) -> Round:
-    from active_collection.errors import SelectionError
-    from active_collection.selection.rounds import Round
-    from active_collection.selection.rounds import all_rounds
-
-    found = all_rounds(arguments.data / 'rounds')
-    if arguments.round:
-        return Round.open(arguments.data / 'rounds' / str(arguments.round))
-    if not found:
-        raise SelectionError(arguments.data / 'rounds', found='no round',
-                             expected='at least one (`round start` selects it)')
-    return Round.open(found[-1])
 
 
 def _short(value: float) -> str:

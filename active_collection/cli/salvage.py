@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Salvage every path; return 2 where one could not be, after trying them all."""
     from active_collection.errors import ConfigError
-    from active_collection.recording.salvage_store import salvage_path
+    from active_collection.recording.salvage.path import salvage_path
 
     if arguments.output is not None and len(arguments.paths) > 1:
         raise ConfigError('--output', found=f'{len(arguments.paths)} paths', expected='one PATH')

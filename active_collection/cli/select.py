@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import argparse
 
+from active_collection.cli.data_directory import add_data
+from active_collection.cli.data_directory import add_pool
+from active_collection.cli.data_directory import pool_of
 from active_collection.cli.options import path
 
 NAME = 'select'
@@ -19,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     from active_collection.cli import query
 
-    parser.add_argument('--pool', required=True, type=path, help='directory of the pool')
+    add_pool(parser)
+    add_data(parser)
     parser.add_argument('--out', required=True, type=path, metavar='ROUND_DIR',
                         help='directory of the round; must not exist')
     parser.add_argument('--count', default=300, type=int,
@@ -39,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from active_collection.selection.rounds import write_round
     from active_collection.selection.select import select
 
-    pool = Pool.open(arguments.pool)
+    pool = Pool.open(pool_of(arguments))
     query = shared.query_of(arguments, pool, count=arguments.count, strategy=arguments.strategy,
                             before=arguments.labelled)
     selection = select(pool, query)

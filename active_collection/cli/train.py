@@ -7,6 +7,9 @@ Prints how far its uncertainty can be believed on episodes that it has not seen,
 path of the new ensemble. Actions count in half-ranges there: -1 is their low, 1 their high end.
 A training that was killed goes on where it was when the same command is given again.
 
+Of an episode that the policy began and a person finished only the person's steps are imitated,
+unless the settings say `imitate: all`.
+
 With --weights the file of `active-collection ledger weights` says which episodes are learnt from,
 how often each is drawn, and as which task: equal tasks, however much was collected of each.
 """
@@ -16,6 +19,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from active_collection.cli.data_directory import add_data
+from active_collection.cli.data_directory import data_of
 from active_collection.cli.options import path
 
 if TYPE_CHECKING:
@@ -29,8 +34,7 @@ HELP = 'train an ensemble on recorded demonstrations'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subcommand's arguments."""
-    parser.add_argument('--data', type=path, required=True, metavar='DIR',
-                        help='data directory; its successful demonstrations are used')
+    add_data(parser, 'data directory; its successful demonstrations are used')
     parser.add_argument('--spec', type=path, required=True, metavar='YAML',
                         help='which topics and fields are observation and action')
     parser.add_argument('--out', type=path, required=True, metavar='ENSEMBLES',
@@ -53,13 +57,14 @@ def run(arguments: argparse.Namespace) -> int:
     from datetime import datetime
     from datetime import timezone
 
+    import torch
+
     from active_collection.bags.encoders import encoder_files
     from active_collection.bags.encoders import load_encoders
     from active_collection.bags.encoders import with_fingerprints
     from active_collection.bags.observation import ObservationSpec
     from active_collection.cli.progress import progress
     from active_collection.config import load
-    from active_collection.errors import ConfigError
     from active_collection.uncertainty.building import build
     from active_collection.uncertainty.decoding import read_demonstrations
     from active_collection.uncertainty.task_weights import read_weights
@@ -69,19 +74,19 @@ def run(arguments: argparse.Namespace) -> int:
     spec = with_fingerprints(load(arguments.spec, ObservationSpec), files)
     encoders = load_encoders(spec, files)
     settings = _settings(arguments)
-    if not arguments.data.is_dir():
-        raise ConfigError('--data', found=str(arguments.data), expected='a data directory')
+    data = data_of(arguments)
     warm_start = (read_warm_start(arguments.begin_from, settings)
                   if arguments.begin_from is not None else None)
     weights = read_weights(arguments.weights) if arguments.weights is not None else None
     arguments.out.mkdir(parents=True, exist_ok=True)  # refused now, not after the training
     with progress('reading episodes') as update:
         decoded = read_demonstrations(
-            arguments.data, spec, cache=arguments.out / '.decoded', encoders=encoders,
-            weights=weights,
+            data, spec, cache=arguments.out / '.decoded', encoders=encoders,
+            weights=weights, imitate=settings.imitate,
             progress=lambda done, total: update(done, total, ''))
     for problem in decoded.problems:
         print(f'active-collection: left out: {problem}', file=sys.stderr)
+    torch.set_num_threads(settings.threads)
     with progress(f'training {settings.members} members') as update:
         built = build(
             decoded.dataset, spec, settings, out=arguments.out, now=datetime.now(timezone.utc),
@@ -108,9 +113,11 @@ def _table(built: Built, dataset: Dataset) -> str:
 
     calibration = built.calibration
     ids = [episode.episode_id for episode in dataset.episodes]
-    held_out = {ids[place] for place in built.trained.held_out}
+    held_out = {ids[place] for place in built.trained.folds.any_held_out}
+    unlearnt = len(set(ids)) - len({ids[place] for place in built.trained.learnt(dataset)})
     rows = [
-        ('episodes', f'{len(set(ids))}, {len(held_out)} of them held out'),
+        ('episodes', f'{len(set(ids))}, {len(held_out)} of them held out by some member, '
+         f'{unlearnt} by all'),
         *((f'drawn as {task}', f'{share:.3f} of the time')
           for task, share in shares(dataset).items()),
         ('optimiser steps', f'{built.trained.steps}' + (

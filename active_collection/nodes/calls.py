@@ -14,8 +14,9 @@ from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.task import Future
 
-from active_collection.scheduling.collection_robot import StoppedError
-from active_collection.scheduling.collection_robot import UnavailableError
+from active_collection.collecting.collection_robot import RefusedError
+from active_collection.collecting.collection_robot import StoppedError
+from active_collection.collecting.collection_robot import UnavailableError
 
 #: How soon a waiting call sees that it is to stop (s).
 LOOK_S = 0.05
@@ -37,6 +38,11 @@ class Calls:
         self._stop = stop
         self._node = node
 
+    @property
+    def is_stopping(self) -> bool:
+        """Tell whether the process is to end."""
+        return self._stop.is_set()
+
     def check_stop(self) -> None:
         """
         Pass while the process is to go on.
@@ -56,23 +62,25 @@ class Calls:
             raise StoppedError
 
     def await_servers(self, servers: Mapping[str, Callable[[], bool]], *,
-                      timeout_s: float) -> None:
+                      timeout_s: float, remedy: str = '') -> None:
         """
         Return once all servers are there.
 
         :param servers: name, for messages, to what tells whether it is
+        :param remedy: what a person can do where one is not
         :raises UnavailableError: naming the first that is not in time
         :raises StoppedError: as soon as the process is to end
         """
         deadline = time.monotonic() + timeout_s
         for name, is_there in servers.items():
-            self._await(is_there, name, deadline, heeds_stop=True)
+            self._await(is_there, name, deadline, heeds_stop=True, remedy=remedy)
 
     def service(self, client: Client, request: Any, *, timeout_s: float,
-                heeds_stop: bool = True) -> Any:
+                heeds_stop: bool = True, remedy: str = '') -> Any:
         """
         Return a service's answer.
 
+        :param remedy: what a person can do where the service is not there
         :param heeds_stop: False for the calls with which a process that ends puts things in order
         :raises UnavailableError: where there is none in time
         :raises StoppedError: as soon as the process is to end
@@ -81,7 +89,8 @@ class Calls:
             self.check_stop()
         name = client.srv_name
         deadline = time.monotonic() + timeout_s
-        self._await(client.service_is_ready, name, deadline, heeds_stop=heeds_stop)
+        self._await(client.service_is_ready, name, deadline, heeds_stop=heeds_stop,
+                    remedy=remedy)
         future = client.call_async(request)
         try:
             return self._result(future, name, deadline, heeds_stop=heeds_stop)
@@ -99,8 +108,9 @@ class Calls:
         :param accept_s: how long it may take to be there and accept (s)
         :param limit_s: how long it may take (s)
         :param check: called while waiting; what it raises ends the action and is passed on
-        :raises UnavailableError: where it is not there, refuses, is lost, takes too long, or does
-            not stop when it is cancelled
+        :raises RefusedError: where it refuses or takes too long
+        :raises UnavailableError: where it is not there, is lost, or does not stop when it is
+            cancelled
         :raises StoppedError: when the process is to end
         """
         self.check_stop()
@@ -115,7 +125,7 @@ class Calls:
             sent.add_done_callback(_cancel_late)
             raise
         if not handle.accepted:
-            raise UnavailableError(f'{name} refused the goal')
+            raise RefusedError(f'{name} refused the goal')
         future = self._asked(handle.get_result_async)
         presence = _Presence(client, name)
 
@@ -125,7 +135,8 @@ class Calls:
 
         try:
             return self._result(
-                future, name, time.monotonic() + limit_s, heeds_stop=True, check=look)
+                future, name, time.monotonic() + limit_s, heeds_stop=True, check=look,
+                late=RefusedError)
         except Exception as error:
             self._asked(handle.cancel_goal_async)
             if not self._settle(future) and not isinstance(
@@ -160,7 +171,8 @@ class Calls:
         return answer
 
     def _result(self, future: Future, name: str, deadline: float, *, heeds_stop: bool,
-                check: Callable[[], None] = lambda: None) -> Any:
+                check: Callable[[], None] = lambda: None,
+                late: type[UnavailableError] = UnavailableError) -> Any:
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
         while not done.wait(LOOK_S):
@@ -168,13 +180,13 @@ class Calls:
             if heeds_stop and self._stop.is_set():
                 raise StoppedError
             if time.monotonic() > deadline:
-                raise UnavailableError(f'{name} does not answer')
+                raise late(f'{name} does not answer')
         if future.exception() is not None:
             raise UnavailableError(f'{name}: {future.exception()}')
         return future.result()
 
     def _await(self, is_there: Callable[[], bool], name: str, deadline: float, *,
-               heeds_stop: bool) -> None:
+               heeds_stop: bool, remedy: str = '') -> None:
         """Wait for a server that may not have been discovered yet."""
         while not is_there():
             if heeds_stop:
@@ -182,7 +194,8 @@ class Calls:
             else:
                 time.sleep(LOOK_S)
             if time.monotonic() > deadline:
-                raise UnavailableError(f'{name} is not there')
+                raise UnavailableError(
+                    '; '.join(filter(None, [f'{name} is not there', remedy])))
 
     @staticmethod
     def _settle(future: Future) -> bool:

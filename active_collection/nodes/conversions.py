@@ -10,6 +10,7 @@ from builtin_interfaces.msg import Duration
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import KeyValue
 
+from active_collection.episode import ClockJump
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
 from active_collection.episode import Source
@@ -17,6 +18,7 @@ from active_collection.episode import StopReason
 from active_collection.episode import TopicStatistics
 from active_collection.episode import UncertaintySummary
 from active_collection.errors import ConfigError
+from active_collection.msg import ClockJump as ClockJumpMsg
 from active_collection.msg import Episode as EpisodeMsg
 from active_collection.msg import Factor as FactorMsg
 from active_collection.msg import Scenario as ScenarioMsg
@@ -27,6 +29,8 @@ from active_collection.scenario import Scenario
 from active_collection.task import Value
 
 NANOSECONDS = 1_000_000_000
+#: Fields of an uncertainty summary that its message spells in another way.
+UNLIKE_MESSAGE = frozenset({'ensemble_created_ns', 'trained_on', 'held_out_loss'})
 
 OUTCOME_TO_MSG = {
     Outcome.UNKNOWN: EpisodeMsg.UNKNOWN,
@@ -100,13 +104,27 @@ def scenario_from_msg(message: ScenarioMsg) -> Scenario:
 
 def summary_to_msg(summary: UncertaintySummary) -> UncertaintySummaryMsg:
     """Return an uncertainty summary as a message."""
-    return UncertaintySummaryMsg(**{f.name: getattr(summary, f.name) for f in fields(summary)})
+    alike = {f.name: getattr(summary, f.name) for f in fields(summary)
+             if f.name not in UNLIKE_MESSAGE}
+    return UncertaintySummaryMsg(
+        **alike, ensemble_created=time_to_msg(summary.ensemble_created_ns),
+        trained_tasks=list(summary.trained_on),
+        trained_demonstrations=list(summary.trained_on.values()),
+        held_out_losses=[summary.held_out_loss.get(task, math.nan) for task in summary.trained_on]
+        if summary.held_out_loss else [])
 
 
 def summary_from_msg(message: UncertaintySummaryMsg) -> UncertaintySummary:
     """Return an uncertainty summary that a peer sent."""
+    alike = {f.name: getattr(message, f.name) for f in fields(UncertaintySummary)
+             if f.name not in UNLIKE_MESSAGE}
     return UncertaintySummary(
-        **{f.name: getattr(message, f.name) for f in fields(UncertaintySummary)})
+        **alike, ensemble_created_ns=time_to_ns(message.ensemble_created),
+        trained_on=dict(zip(message.trained_tasks, map(int, message.trained_demonstrations),
+                            strict=False)),
+        held_out_loss={
+            task: loss for task, loss in zip(message.trained_tasks, message.held_out_losses,
+                                             strict=False) if math.isfinite(loss)})
 
 
 def topic_to_msg(topic: TopicStatistics) -> TopicStatisticsMsg:
@@ -137,6 +155,8 @@ def episode_to_msg(record: EpisodeRecord, *, state: int, path: str = '',
         outcome=OUTCOME_TO_MSG[record.outcome],
         stop_reason=record.stop_reason.value if record.stop_reason else '',
         started_at=time_to_msg(record.started_ns), finished_at=time_to_msg(record.finished_ns),
+        duration=record.lasted_s,
+        clock_jumps=[ClockJumpMsg(after=j.after_s, by=j.by_s) for j in record.clock_jumps],
         path=path, size=size, has_losses=record.has_losses,
         topics=[topic_to_msg(topic) for topic in record.topics],
         uncertainty=summary_to_msg(record.uncertainty))
@@ -164,4 +184,5 @@ def episode_from_msg(message: EpisodeMsg) -> EpisodeRecord:
         assignment_id=message.assignment_id, operator=message.operator_name,
         notes=message.notes, tags={tag.key: tag.value for tag in message.tags},
         revision=message.revision, topics=tuple(topic_from_msg(t) for t in message.topics),
-        uncertainty=summary_from_msg(message.uncertainty))
+        uncertainty=summary_from_msg(message.uncertainty), lasted_s=message.duration,
+        clock_jumps=tuple(ClockJump(j.after, j.by) for j in message.clock_jumps))

@@ -12,12 +12,16 @@ from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
 
 from active_collection.errors import ActiveCollectionError
+from active_collection.nodes.parameters import M
+from active_collection.nodes.parameters import ParameterNode
+from active_collection.nodes.rclpy_internals import lifecycle_state
+from active_collection.setting import Changes
 
 _STEADY = frozenset({State.PRIMARY_STATE_UNCONFIGURED, State.PRIMARY_STATE_INACTIVE,
                      State.PRIMARY_STATE_ACTIVE})
 
 
-class ManagedNode(LifecycleNode):
+class ManagedNode(ParameterNode[M], LifecycleNode):
     """
     A lifecycle node; rclpy's own swallows what its transitions raise.
 
@@ -47,10 +51,19 @@ class ManagedNode(LifecycleNode):
     def stop(self) -> None:
         """Cease to work and give everything back, from whatever state."""
 
+    def refusal(self, changes: Changes) -> str:
+        """Return why a parameter cannot be changed as things are; empty where it can."""
+        if changes is not Changes.CONFIGURING:
+            return super().refusal(changes)
+        if lifecycle_state(self)[0] == State.PRIMARY_STATE_UNCONFIGURED:
+            return ''
+        return ('is read when the node is configured: set it in the parameter file and restart '
+                'the node, or clean the node up before')
+
     @property
     def lifecycle_state(self) -> str:
         """Return the state that the node is in: 'active'."""
-        return str(self._state_machine.current_state[1])
+        return lifecycle_state(self)[1]
 
     def start_by_itself(self) -> None:
         """
@@ -66,7 +79,7 @@ class ManagedNode(LifecycleNode):
 
     def close(self) -> None:
         """End in good order, when the process does."""
-        if self._state_machine.current_state[0] in _STEADY:
+        if lifecycle_state(self)[0] in _STEADY:
             self.trigger_shutdown()
         else:
             # In the middle of a transition, or shut down already.

@@ -26,8 +26,8 @@ STATE = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 100)
 #: A state that those who join later must know (scenario, recorder, scheduler): the newest.
 LATCHED = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL, 1)
 
-#: Finished episodes: a scheduler that was away must get those that it missed. 100 episodes are
-#: hours of one robot's work; what is older stands in its ledger.
+#: Finished episodes: a scheduler that was away for a moment gets those that it missed at once; of
+#: more than 100, or of a recorder that was away too, it asks the recorder.
 EPISODES = _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL, 100)
 
 #: Heartbeats: an old one must never stand for a robot that has died, so none is kept.

@@ -1,6 +1,6 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Run one node as a process: start, spin, stop cleanly on SIGINT and SIGTERM."""
+"""Run one node as a process: start, spin, stop cleanly when a signal asks it to."""
 from __future__ import annotations
 
 import os
@@ -8,8 +8,12 @@ import re
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty
+from queue import SimpleQueue
 from typing import Any
 
 import rclpy
@@ -19,18 +23,29 @@ from rclpy.executors import Executor
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import ConfigError
-
-RCLError = rclpy_implementation.RCLError
+from active_collection.errors import SecondNodeError
+from active_collection.nodes.process_start import ENDING
+from active_collection.nodes.process_start import is_ignored
+from active_collection.nodes.rclpy_internals import RCLError
+from active_collection.nodes.rclpy_internals import threads_of
+from active_collection.nodes.unexpected import FatalError
+from active_collection.nodes.unexpected import unexpected_of
 
 #: A node that has not closed after this is ended all the same; what it had written is safe.
 CLOSE_LIMIT_S = 10.0
+
+#: How soon a signal is seen that came as the main thread was about to wait, which does not wake
+#: it then (s).
+LOOK_S = 0.5
+
+#: After an unexpected error: what fails at every turn must not take a whole core (s).
+PAUSE_S = 0.01
 
 #: Where in its own source rcl found a mistake.
 _WHERE_IN_RCL = re.compile(r', at [\w./-]+:\d+')
@@ -41,6 +56,9 @@ def run(create: Callable[[], Node], arguments: list[str] | None = None, *,
     """
     Run a node until a signal asks it to stop, and return the exit status of the process.
 
+    The signals are SIGINT, SIGTERM, and SIGHUP, which a terminal that is closed sends. A second
+    one ends at once a node that is still starting; one that is closing goes on in order.
+
     The executor spins in a thread of its own, so that a signal reaches the main thread at once
     and the node can still use its services while it closes: `close()`, where the node has one, is
     called in the main thread while the executor goes on.
@@ -48,19 +66,28 @@ def run(create: Callable[[], Node], arguments: list[str] | None = None, *,
     :param create: makes the node once rclpy is initialised
     :param arguments: command line as rclpy takes it; None: that of the process
     :param threads: threads of the executor
-    :return: 0 after a signal; 2 where the node cannot start, after one line on stderr;
-        1 after an unexpected error in a callback, which is logged
+    :return: 0 after a signal; 2 where the node cannot start, or another process runs it already,
+        after one line on stderr; 1 after a FatalError in a callback, which is logged; any other
+        error there is logged and shown on /diagnostics, and the node goes on
     """
-    stop = threading.Event()
-    previous = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGINT, signal.SIGTERM)}
+    # A signal may come while the handler of the one before it is at work: an Event, whose lock is
+    # not taken twice, would then wait for ever. This queue's `put` may be entered again.
+    stop: SimpleQueue[None] = SimpleQueue()
+    has_started = False
+
+    def asked_to_stop(*_: object) -> None:
+        if not has_started and not stop.empty():
+            os._exit(0)  # nothing is open yet, and what it starts with may take long
+        stop.put(None)
+
+    _answer(asked_to_stop)
     try:
         node = _start(create, arguments)
     except ActiveCollectionError as error:
         print(error, file=sys.stderr)
         rclpy.try_shutdown()
         return 2
+    has_started = True
     executor: Executor = (
         SingleThreadedExecutor() if threads == 1 else MultiThreadedExecutor(num_threads=threads))
     executor.add_node(node)
@@ -69,25 +96,68 @@ def run(create: Callable[[], Node], arguments: list[str] | None = None, *,
 
     def spin() -> None:
         try:
-            executor.spin_until_future_complete(ending)
-        except ExternalShutdownException:
-            pass
-        except BaseException as error:
+            _spin(node, executor, ending)
+        except SecondNodeError as error:
             failures.append(error)
-            node.get_logger().fatal(f'{type(error).__name__}: {error}')
+        except BaseException as error:
+            cause = error.__cause__ if isinstance(error, FatalError) else None
+            failures.append(cause or error)
+            node.get_logger().fatal(f'{type(failures[0]).__name__}: {failures[0]}')
         finally:
-            stop.set()
+            stop.put(None)
 
     spinner = threading.Thread(target=spin, name='executor', daemon=True)
     spinner.start()
-    stop.wait()
+    _await(stop)
     _close(node, executor, spinner, ending)
-    for number, handler in previous.items():
-        signal.signal(number, handler)
+    # Another one that comes while Python shuts down, which takes handlers away, is no other end.
+    _answer(signal.SIG_IGN)
+    if failures and isinstance(failures[0], SecondNodeError):
+        print(failures[0], file=sys.stderr)
+        return 2
     if failures and not isinstance(failures[0], (KeyboardInterrupt, SystemExit)):
         sys.excepthook(type(failures[0]), failures[0], failures[0].__traceback__)
         return 1
     return 0
+
+
+def _await(stop: SimpleQueue[None]) -> None:
+    """Wait until the process is to end."""
+    while True:
+        with suppress(Empty):
+            return stop.get(timeout=LOOK_S)
+
+
+def _spin(node: Node, executor: Executor, ending: Future[None]) -> None:
+    """
+    Run callbacks until the end.
+
+    What comes from outside reaches code that did not foresee it: a message that the middleware
+    cannot read, a third party's class. That costs the callback, and not the node.
+
+    :raises FatalError: what a callback ends the process with
+    :raises SecondNodeError: where another process runs the node already
+    """
+    unexpected = unexpected_of(node)
+    while not ending.done():
+        try:
+            executor.spin_until_future_complete(ending)
+        except ExternalShutdownException:
+            return
+        except (FatalError, SecondNodeError):
+            raise
+        except Exception as error:
+            unexpected.note('callback', error)
+            time.sleep(PAUSE_S)
+        else:
+            return
+
+
+def _answer(handler: Any) -> None:
+    """Set what the signals do that ask the process to end."""
+    for number in ENDING:
+        if not is_ignored(number):
+            signal.signal(number, handler)
 
 
 def _start(create: Callable[[], Node], arguments: list[str] | None) -> Node:
@@ -137,10 +207,24 @@ def _close(node: Node, executor: Executor, spinner: threading.Thread,
     # that it wakes the executor with afterwards.
     ending.set_result(None)
     spinner.join(timeout=2.0)
+    if not spinner.is_alive():
+        _let_finish(executor)
     executor.shutdown(timeout_sec=1.0)
     node.destroy_node()
     rclpy.try_shutdown()
     watchdog.cancel()
+
+
+def _let_finish(executor: Executor) -> None:
+    """
+    Wait for callbacks that are with an executor's threads but have not begun.
+
+    rclpy's shutdown waits for those at work only, and takes away what the others begin with: each
+    would leave an exception that was never retrieved.
+    """
+    threads = threads_of(executor)
+    if threads is not None:
+        threads.shutdown(wait=True)
 
 
 def _give_up(name: str) -> None:

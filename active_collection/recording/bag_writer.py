@@ -3,19 +3,23 @@
 """Write the messages of an episode into the MCAP files of a rosbag2 directory."""
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
+from active_collection.mcap.open_chunk import Channel
+from active_collection.mcap.writer import McapFile
 from active_collection.recording.background_sync import BackgroundSync
 from active_collection.recording.held_messages import HeldMessages
 from active_collection.recording.latched import LatchedMessages
-from active_collection.recording.mcap_chunk import Channel
-from active_collection.recording.mcap_file import McapFile
 from active_collection.recording.messages import Message
 from active_collection.recording.messages import Topic
 from active_collection.recording.metadata import BagSummary
 from active_collection.recording.metadata import FileSummary
+from active_collection.recording.metadata import Labels
 from active_collection.recording.metadata import TopicSummary
 from active_collection.recording.metadata import information
 from active_collection.recording.metadata import to_yaml
@@ -37,23 +41,32 @@ class _Counts:
     repeated_bytes: int = 0
 
 
+#: Holds room on the disk for what closing a bag takes: indexes, summary, metadata.yaml.
+ROOM = '.room'
+#: At first, and beyond the summary of the file that is written (bytes).
+LEAST_ROOM = 512 * 1024
+
+
 class BagWriter:
     """
     The files of one bag, split by size and duration; each begins with the latched messages.
 
-    Not for two threads at once. After an OSError only `finish` and `written` are to be used.
+    Not for two threads at once. After an OSError only `finish` and `written` are to be used. Room
+    on the disk is held for these, so that a disk that is full leaves a whole bag.
 
     :param directory: exists; the files are made in it as <name>_0.mcap and so on
     :param ros_distro: for the metadata
-    :raises OSError: where the first file cannot be made
+    :param labels: metadata records that each file is to carry
+    :raises OSError: where the first file cannot be made, or there is no room to close it
     """
 
     def __init__(self, directory: Path, name: str, *, settings: RecorderSettings,
-                 ros_distro: str) -> None:
+                 ros_distro: str, labels: Labels = MappingProxyType({})) -> None:
         self._directory = directory
         self._name = name
         self._settings = settings
         self._ros_distro = ros_distro
+        self._labels = labels
         self._topics: dict[str, Topic] = {}
         self._counts: dict[str, _Counts] = {}
         self._closed: list[FileSummary] = []
@@ -64,6 +77,8 @@ class BagWriter:
         self._held = HeldMessages()
         self._channels: dict[str, Channel] = {}
         self._first_unsafe: float | None = None
+        self._room = 0
+        self._hold_room(LEAST_ROOM)
         self._file = self._open(0)
         self._sync = BackgroundSync()
 
@@ -125,7 +140,7 @@ class BagWriter:
         if self._held.is_over(now):
             self._write_all(self._held.release_all())
         if self._settings.sync == 'age':
-            self._file.sync_often(self._sync)
+            self._file.sync_often(self._sync.request)
         if self._first_unsafe is None:
             return age
         due = self._first_unsafe + age - now
@@ -133,27 +148,38 @@ class BagWriter:
             return due
         self._first_unsafe = None
         if self._settings.sync == 'age':
-            self._file.sync(self._sync)
+            self._file.sync(self._sync.request)
         else:
             self._file.close_chunks()
+        if self._room < LEAST_ROOM + self._file.summary_bytes:
+            self._hold_room(2 * self._room)
         return age
 
-    def finish(self, *, whole: bool = True) -> BagSummary:
+    def write_held(self) -> None:
         """
-        Close the file and say what the bag holds.
+        Hand every message that is still held to the operating system.
 
-        :param whole: False after a write that failed: what is still in memory is given up
+        :raises OSError: where the disk refuses
+        """
+        self._write_all(self._held.release_all())
+        self._file.close_chunks()
+
+    def finish(self, labels: Callable[[BagSummary], Labels] = lambda _: {}) -> BagSummary:
+        """
+        Close the file and say what the bag holds; what is still held is given up.
+
+        :param labels: metadata records that the last file is to carry too
         :raises OSError: where the disk refuses; the file is closed, without its summary
         """
         try:
-            if whole:
-                self._write_all(self._held.release_all())
-                self._file.close_chunks()
+            (self._directory / ROOM).unlink(missing_ok=True)
             summary = self._summary()
             if self._file.closed:
                 return summary
-            self._file.finish_whole_chunks(
-                {'rosbag2': {'serialized_metadata': to_yaml(self.information(summary))}})
+            information = to_yaml(self.information(summary))
+            self._file.finish_whole_chunks({
+                'rosbag2': {'serialized_metadata': information}, **self._labels,
+                **labels(summary)})
             return summary
         finally:
             self._file.abandon()
@@ -162,6 +188,16 @@ class BagWriter:
     def information(self, summary: BagSummary) -> dict[str, object]:
         """Return rosbag2's description of the bag."""
         return information(summary, ros_distro=self._ros_distro)
+
+    def _hold_room(self, size: int) -> None:
+        """:raises OSError: where there is no such room; what was held still is."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+        descriptor = os.open(self._directory / ROOM, flags, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        finally:
+            os.close(descriptor)
+        self._room = size
 
     def _open(self, number: int) -> McapFile:
         name = f'{self._name}_{number}.mcap'
@@ -176,7 +212,7 @@ class BagWriter:
                     and message.receive_ns - self._file.start_ns >= duration * 1e9)
 
     def _split(self, at_ns: int) -> None:
-        self._file.finish()
+        self._file.finish(self._labels)
         following = self._open(len(self._closed) + 1)
         self._closed.append(_file_summary(self._file))
         for name, channel in self._channels.items():
@@ -203,7 +239,9 @@ class BagWriter:
             topic = self._topics[message.topic]
             self._named.add(topic.name)
             channel = self._channels[message.topic] = self._file.add_channel(
-                topic.name, topic.definition, qos=qos_to_yaml(topic.qos),
+                topic.name, topic.definition.schema(),
+                metadata={'offered_qos_profiles': qos_to_yaml(topic.qos),
+                          'topic_type_hash': topic.definition.type_hash},
                 compression=self._settings.compression_of(topic.name))
         self._file.write(
             channel, log_ns=max(0, log_ns), publish_ns=max(0, message.publish_ns),

@@ -3,14 +3,15 @@
 """Notice that ROS time jumps while an episode is recorded, so that its record says so."""
 from __future__ import annotations
 
-#: Tag of an episode during which ROS time has jumped: by how much, and when.
-TAG = 'clock_jumps'
+from active_collection.episode import ClockJump
+
 #: Further back than this, between two looks, is a jump and no adjustment of the clock (s).
 BACK_S = 0.1
-#: Further ahead of the monotonic clock than this is one (s). A simulator may run fast.
+#: Further ahead of the monotonic clock than this is one, or behind it (s). A simulator may run
+#: fast, and pause.
 AHEAD_S = 1.0
 SIMULATED_AHEAD_S = 60.0
-#: A clock that jumps all the time is told of so often only.
+#: A clock that jumps all the time is told of so often only; the last stands for all from there on.
 MOST = 10
 
 
@@ -30,24 +31,28 @@ class ClockJumps:
         self._began = self._monotonic = monotonic
         self._ros_ns = ros_ns
         self._ahead_s = SIMULATED_AHEAD_S if simulated else AHEAD_S
-        self._jumps: list[str] = []
-        self._more = 0
+        self._behind_s = float('inf') if simulated else AHEAD_S
+        self._jumps: list[ClockJump] = []
 
-    def look(self, ros_ns: int, monotonic: float) -> None:
+    def look(self, ros_ns: int, monotonic: float) -> bool:
         """
         Compare the clocks.
 
         :param ros_ns: ROS time (ns)
         :param monotonic: monotonic time (s)
+        :returns: whether there is a jump that was not there before
         """
         passed_s, ros_s = monotonic - self._monotonic, (ros_ns - self._ros_ns) / 1e9
         self._ros_ns, self._monotonic = ros_ns, monotonic
-        if ros_s >= -BACK_S and ros_s - passed_s <= self._ahead_s:
-            return
+        by_s = ros_s - passed_s
+        if ros_s >= -BACK_S and -self._behind_s <= by_s <= self._ahead_s:
+            return False
         if len(self._jumps) == MOST:
-            self._more += 1
-            return
-        self._jumps.append(f'{ros_s - passed_s:+.1f} s after {monotonic - self._began:.1f} s')
+            last = self._jumps[-1]
+            self._jumps[-1] = ClockJump(last.after_s, last.by_s + by_s)
+            return False
+        self._jumps.append(ClockJump(monotonic - self._began, by_s))
+        return True
 
     def finished_ns(self, started_ns: int, monotonic: float) -> int:
         """
@@ -65,11 +70,9 @@ class ClockJumps:
     @property
     def message(self) -> str:
         """Return one line for a person; empty where the clock has kept its pace."""
-        return f'the clock jumped: {self.tags()[TAG]}' if self._jumps else ''
+        return f'the clock jumped: {", ".join(map(str, self._jumps))}' if self._jumps else ''
 
-    def tags(self) -> dict[str, str]:
-        """Return what the record says of it."""
-        if not self._jumps:
-            return {}
-        more = [f'{self._more} more'] if self._more else []
-        return {TAG: ', '.join([*self._jumps, *more])}
+    @property
+    def jumps(self) -> tuple[ClockJump, ...]:
+        """Return how it was set, in order."""
+        return tuple(self._jumps)

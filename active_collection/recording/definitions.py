@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from active_collection.mcap.records import Schema
+
 SEPARATOR = '=' * 80 + '\n'
 TYPE = re.compile(r'([A-Za-z][A-Za-z0-9_]*)/(msg|srv|action)/([A-Za-z][A-Za-z0-9_]*)')
 HEADERS = frozenset({'Header', 'std_msgs/Header', 'std_msgs/msg/Header'})
@@ -33,6 +35,10 @@ class Definition:
     encoding: str = ''
     text: str = ''
     type_hash: str = ''
+
+    def schema(self) -> Schema | None:
+        """Return it as an MCAP file carries it; None where the type is not installed here."""
+        return Schema(0, self.type, self.encoding, self.text) if self.encoding else None
 
     @property
     def begins_with_header(self) -> bool:
@@ -130,6 +136,7 @@ def from_sources(type_name: str, type_hash: str,
 
 def _joined(texts: dict[str, str], encoding: str) -> str:
     """Put the texts into one, as rosbag2 does: MSG without, IDL with a heading on the first."""
+    texts = {name: text.replace('\r\n', '\n') for name, text in texts.items()}
     first, *others = texts
     if encoding == 'ros2idl':
         return '\n'.join(f'{SEPARATOR}IDL: {name}\n{text}' for name, text in texts.items())

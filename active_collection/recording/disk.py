@@ -37,12 +37,14 @@ class DiskGuard:
 
     :param path: where episodes are written; need not exist yet
     :param reserve: space that is never used (bytes)
+
+    `reserve` may be changed at any time.
     """
 
     def __init__(self, disk: Disk, path: Path, *, reserve: int) -> None:
         self._disk = disk
         self._path = path
-        self._reserve = reserve
+        self.reserve = reserve
 
     def free(self) -> int | None:
         """Return the free space (bytes); None where the disk does not tell."""
@@ -56,9 +58,9 @@ class DiskGuard:
     def problem(self) -> str:
         """Return why nothing may be written; an empty text where something may."""
         free = self.free()
-        if free is None or free >= self._reserve:
+        if free is None or free >= self.reserve:
             return ''
-        return f'{readable(free)} free where {readable(self._reserve)} in reserve are needed'
+        return f'{readable(free)} free where {readable(self.reserve)} in reserve are needed'
 
     def check_room(self, rate: float, duration_s: float) -> None:
         """
@@ -69,15 +71,15 @@ class DiskGuard:
         :raises RefusedError: where less is free than it may take and the reserve
         """
         free, needed = self.free(), int(rate * duration_s)
-        if free is None or free >= self._reserve + needed:
+        if free is None or free >= self.reserve + needed:
             return
-        parts = [f'{readable(self._reserve)} in reserve']
+        parts = [f'{readable(self.reserve)} in reserve']
         if needed:
             parts.append(f'{readable(needed)} for up to {duration_s:g} s at the '
                          f'{readable(rate)}/s of the last episodes')
         raise RefusedError(
             Reason.NO_SPACE, str(self._path), found=f'{readable(free)} free',
-            expected=f'at least {readable(self._reserve + needed)}: {" and ".join(parts)}')
+            expected=f'at least {readable(self.reserve + needed)}: {" and ".join(parts)}')
 
 
 def readable(size: float) -> str:

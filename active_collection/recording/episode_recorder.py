@@ -56,12 +56,13 @@ class EpisodeRecorder:
         self._settings = settings
         self._publish = publish
         self._environment = environment or Environment()
+        self._expected_rates = self._environment.expected_rates
         self.intake = self._make_intake()
         self._disk = DiskGuard(self._environment.disk, self.store.root,
                                reserve=settings.disk_reserve_bytes)
         self._rate = WriteRate(self.store, robot=robot)
-        self._new = NewEpisodes(settings, robot=robot, store=self.store, disk=self._disk,
-                                rate=self._rate, environment=self._environment)
+        self._new = NewEpisodes(robot=robot, store=self.store, disk=self._disk, rate=self._rate,
+                                environment=self._environment)
         self._commands = threading.RLock()
         self._closing: OpenEpisode | None = None
         self._failed: dict[str, EpisodeEvent] = {}
@@ -73,6 +74,16 @@ class EpisodeRecorder:
         """Return the id of the open episode; empty where none is."""
         episode = self.intake.episode
         return episode.record.episode_id if episode else ''
+
+    def change(self, settings: RecorderSettings, expected_rates: Mapping[str, float]) -> None:
+        """
+        Take changed settings: what an episode is made of, from the next one on.
+
+        :param expected_rates: fully qualified topic name to the rate that it should keep (Hz)
+        """
+        self._settings, self._expected_rates = settings, expected_rates
+        self._disk.reserve = settings.disk_reserve_bytes
+        self.intake.change(settings, expected_rates)
 
     def summarise(self, summary: UncertaintySummary) -> None:
         """Keep the newest uncertainty summary of the open episode."""
@@ -91,7 +102,7 @@ class EpisodeRecorder:
             if episode is not None and request.episode_id == episode.record.episode_id:
                 return episode.record
             self._check_idle(request.episode_id)
-            episode = self._new.open(request)
+            episode = self._new.open(request, self._settings)
             record = self.intake.admit(episode)
             self._publish(EpisodeEvent(record, False, self.store.relative(episode.directory.path)))
             return record
@@ -156,7 +167,7 @@ class EpisodeRecorder:
             if episode is None:
                 self._problem = self._disk.problem()
                 return
-            episode.clock.look(self._environment.ros_ns(), self._environment.monotonic())
+            episode.look_at_clock(self._environment.ros_ns(), self._environment.monotonic())
             if self._environment.monotonic() - episode.started >= episode.limit_s:
                 self._close(Outcome.UNKNOWN, StopReason.TIME_LIMIT, '',
                             timeout_s=FINISH_TIMEOUT_S)
@@ -215,7 +226,7 @@ class EpisodeRecorder:
     def _make_intake(self) -> Intake:
         return Intake(
             self._settings, now=self._environment.ros_ns,
-            expected_rates=self._environment.expected_rates,
+            expected_rates=self._expected_rates,
             always=self._environment.event_topics)
 
     def _check_idle(self, episode_id: str) -> None:
@@ -237,7 +248,8 @@ class EpisodeRecorder:
         ended = episode.record.amended(
             finished_ns=episode.clock.finished_ns(started_ns, monotonic), outcome=outcome,
             stop_reason=stop_reason, notes=_joined(episode.record.notes, notes),
-            tags={**episode.record.tags, **(tags or {}), **episode.clock.tags()})
+            tags={**episode.record.tags, **(tags or {})},
+            lasted_s=monotonic - episode.started, clock_jumps=episode.clock.jumps)
         try:
             event = self._put_away(episode, ended, timeout_s)
         finally:
@@ -254,25 +266,24 @@ class EpisodeRecorder:
                   timeout_s: float) -> EpisodeEvent:
         """Close bag and record. Where the disk refuses, salvage will find what is there."""
         path, failure, summary = episode.directory.path, '', None
+        reason = StopReason.WRITE_ERROR
         try:
-            summary = episode.writer.finish(timeout_s)
+            summary = episode.finish(ended, timeout_s)
         except RecordingError as error:
             failure = str(error)
         broken = episode.writer.error
         if broken is not None:
             ended = replace(ended, outcome=Outcome.ABORTED, stop_reason=_reason_of(broken),
                             notes=_joined(ended.notes, str(broken)))
-        ended = replace(ended, topics=episode.statistics(closed=True),
-                        uncertainty=episode.uncertainty)
+        ended = episode.counted(ended, summary)
         if summary is not None:
-            ended = replace(ended, tags={**ended.tags, **summary.tags()})
             try:
                 write_metadata(path, episode.writer.information(summary), ended)
                 path = self.store.close(episode.directory)
                 return EpisodeEvent(ended, True, self.store.relative(path), size_of(path))
             except OSError as error:
-                failure = str(error)
-        ended = replace(ended, stop_reason=StopReason.WRITE_ERROR,
+                failure, reason = str(error), _reason_of(error)
+        ended = replace(ended, stop_reason=reason,
                         notes=_joined(ended.notes, failure))
         event = EpisodeEvent(ended, True, self.store.relative(path), size_of(path))
         self._failed[ended.episode_id] = event

@@ -13,6 +13,7 @@ from active_collection.recording.message_queue import MessageQueue
 from active_collection.recording.messages import Message
 from active_collection.recording.messages import Topic
 from active_collection.recording.metadata import BagSummary
+from active_collection.recording.metadata import Labels
 
 #: Longest sleep of the thread, so that topics added meanwhile do not wait (s).
 LONGEST_WAIT_S = 0.1
@@ -39,6 +40,7 @@ class EpisodeWriter:
         self._adding = threading.Lock()
         self._error: Exception | None = None
         self._summary: BagSummary | None = None
+        self._labels: Callable[[BagSummary], Labels] = lambda _: {}
         self._thread = threading.Thread(target=self._run, name='episode_writer', daemon=True)
         self._thread.start()
 
@@ -75,13 +77,16 @@ class EpisodeWriter:
         """Return topic to (messages, serialized bytes) in whole chunks."""
         return self._bag.written()
 
-    def finish(self, timeout_s: float) -> BagSummary:
+    def finish(self, timeout_s: float,
+               labels: Callable[[BagSummary], Labels] = lambda _: {}) -> BagSummary:
         """
         Write what is in the queue, close the bag and say what it holds.
 
         :param timeout_s: longest wait (s)
+        :param labels: metadata records of a bag without an error; called in the writer's thread
         :raises RecordingError: where that takes longer or the bag cannot be closed
         """
+        self._labels = labels
         self._queue.close()
         self._thread.join(timeout_s)
         files = ', '.join(self._bag.files)
@@ -100,12 +105,15 @@ class EpisodeWriter:
     def _run(self) -> None:
         try:
             self._write_all()
+            self._bag.write_held()
         except Exception as error:  # whatever it is, what is in the file is to be closed
             self._error = error
             self._queue.close()
         try:
             self._add_topics()
-            self._summary = self._bag.finish(whole=self._error is None)
+            # What is said of an episode that ended well does not hold for one that did not.
+            self._summary = (self._bag.finish(self._labels) if self._error is None
+                             else self._bag.finish())
         except Exception as error:
             self._error = self._error or error
 

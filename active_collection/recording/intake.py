@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import Source
@@ -20,6 +21,29 @@ from active_collection.recording.open_episode import OpenEpisode
 from active_collection.recording.pre_roll import PreRoll
 from active_collection.recording.settings import RecorderSettings
 from active_collection.recording.statistics import Arrivals
+
+
+class Inlet(Protocol):
+    """What subscriptions feed: an intake, or whatever else takes in what would be recorded."""
+
+    @property
+    def episode(self) -> object | None:
+        """Return the episode that takes what comes in, if one is open."""
+
+    def add_topic(self, topic: Topic) -> None:
+        """Take in a topic from here on, or state anew what its publishers offer."""
+
+    def forget(self, topics: Collection[str]) -> bool:
+        """Take in these topics no more, and tell whether that was done."""
+
+    def keep_latched(self, topic: str, publishers: Collection[bytes]) -> None:
+        """Forget latched messages of publishers that are gone from a topic that has others."""
+
+    def receive(self, message: Message) -> None:
+        """Take a message of a topic that was added."""
+
+    def count_lost(self, topic: str, count: int) -> None:
+        """Count messages that the middleware reports as lost, where no sequence numbers do."""
 
 
 class Intake:
@@ -37,7 +61,6 @@ class Intake:
 
     def __init__(self, settings: RecorderSettings, *, now: Callable[[], int],
                  expected_rates: Mapping[str, float], always: Collection[str]) -> None:
-        self._settings = settings
         self._now = now
         self._expected_rates = expected_rates
         self._always = frozenset(always)
@@ -66,6 +89,31 @@ class Intake:
             if self._open is not None:
                 self._open.add_topic(topic, arrivals)
 
+    def forget(self, topics: Collection[str]) -> bool:
+        """
+        Record these topics no more, and tell whether that was done.
+
+        While an episode is open, nothing is: it keeps the topics that it has.
+        """
+        with self._door:
+            if self._open is not None:
+                return False
+            for topic in topics:
+                self._topics.pop(topic, None)
+                self._arrivals.pop(topic, None)
+                self._latched.forget(topic)
+                self._pre_roll.forget(topic)
+        return True
+
+    def change(self, settings: RecorderSettings, expected_rates: Mapping[str, float]) -> None:
+        """Take what a changed setting says of the time before an episode, and of rates."""
+        with self._door:
+            self._pre_roll.change(
+                duration_s=settings.pre_roll_s, max_bytes=settings.pre_roll_bytes)
+            self._expected_rates = expected_rates
+            for name, arrivals in self._arrivals.items():
+                arrivals.expect(expected_rates.get(name, 0.0))
+
     def keep_latched(self, topic: str, publishers: Collection[bytes]) -> None:
         """Forget latched messages of publishers that are gone from a topic that has others."""
         with self._door:
@@ -73,12 +121,16 @@ class Intake:
 
     def receive(self, message: Message) -> None:
         """Take a message of a topic that was added."""
-        arrivals = self._arrivals[message.topic]
+        arrivals = self._arrivals.get(message.topic)
+        if arrivals is None:
+            return
         lost_before = arrivals.missing_before(message.publisher, message.sequence)
         if lost_before is None:
             return
         message = message._replace(receive_ns=arrivals.ordered(message.receive_ns, self._now))
         with self._door:
+            if message.topic not in self._topics:
+                return
             if self._topics[message.topic].is_latched:
                 self._latched.remember(message)
             if self._open is None:
@@ -139,7 +191,7 @@ class Intake:
 
     def _parts_of(self, episode: OpenEpisode) -> KeptParts | None:
         """Return what chooses the parts that are kept; None where all of the episode is."""
-        settings, record = self._settings, episode.record
+        settings, record = episode.settings, episode.record
         if settings.policy_parts == 'all' or record.source is not Source.POLICY:
             return None
         return KeptParts(

@@ -58,6 +58,11 @@ class LatchedMessages:
             if key[1] not in publishers:
                 self._bytes -= sum(len(m.data) for m in self._kept.pop(key))
 
+    def forget(self, topic: str) -> None:
+        """Forget a topic."""
+        for key in [key for key in self._kept if key[0] == topic]:
+            self._bytes -= sum(len(m.data) for m in self._kept.pop(key))
+
     def messages(self) -> list[Message]:
         """Return all of them by time of receipt."""
         return sorted((m for kept in self._kept.values() for m in kept),

@@ -3,10 +3,12 @@
 """The metadata.yaml of a rosbag2 directory, version 9, with the episode record in it."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from typing import TypeAlias
 
 import yaml
 
@@ -18,6 +20,8 @@ from active_collection.files import write_whole
 from active_collection.recording.messages import Topic
 
 VERSION = 9
+#: Metadata records of an MCAP file: name to key/values.
+Labels: TypeAlias = Mapping[str, Mapping[str, str]]
 #: Tag: topics whose messages are in the bag without a definition with which to read them.
 UNDEFINED = 'topics_without_definition'
 _Dumper: Any = getattr(yaml, 'CSafeDumper', yaml.SafeDumper)
@@ -41,11 +45,16 @@ class FileSummary:
 
 @dataclass(frozen=True, slots=True)
 class TopicSummary:
-    """A topic of a bag: what is in its whole chunks."""
+    """
+    A topic of a bag: what is in its whole chunks.
+
+    :param encoding: how its messages are serialized
+    """
 
     topic: Topic
     messages: int
     bytes: int
+    encoding: str = 'cdr'
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,11 @@ def to_yaml(bag_information: dict[str, Any]) -> str:
     return str(yaml.dump(bag_information, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
+def device(robot: str) -> Labels:
+    """Return the metadata record by which data platforms file a recording: whose it is."""
+    return {'foxglove': {'deviceName': robot}} if robot else {}
+
+
 def write_metadata(directory: Path, bag_information: dict[str, Any],
                    record: EpisodeRecord | None) -> None:
     """
@@ -137,7 +151,7 @@ def _topic(summary: TopicSummary) -> dict[str, Any]:
         'topic_metadata': {
             'name': summary.topic.name,
             'type': definition.type,
-            'serialization_format': 'cdr',
+            'serialization_format': summary.encoding,
             'offered_qos_profiles': [profile.to_dict() for profile in summary.topic.qos],
             'type_description_hash': definition.type_hash,
         },

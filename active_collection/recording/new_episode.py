@@ -18,6 +18,7 @@ from active_collection.recording.episode_writer import EpisodeWriter
 from active_collection.recording.kept_parts import HIGH_UNCERTAINTY
 from active_collection.recording.kept_parts import TAG
 from active_collection.recording.message_queue import MessageQueue
+from active_collection.recording.metadata import device
 from active_collection.recording.metadata import planned
 from active_collection.recording.metadata import write_metadata
 from active_collection.recording.open_episode import OpenEpisode
@@ -39,31 +40,31 @@ class NewEpisodes:
     :param rate: at which episodes have filled the disk
     """
 
-    def __init__(self, settings: RecorderSettings, *, robot: str, store: EpisodeStore,
-                 disk: DiskGuard, rate: WriteRate, environment: Environment) -> None:
-        self._settings = settings
+    def __init__(self, *, robot: str, store: EpisodeStore, disk: DiskGuard, rate: WriteRate,
+                 environment: Environment) -> None:
         self._robot = robot
         self._store = store
         self._disk = disk
         self._rate = rate
         self._environment = environment
 
-    def open(self, request: StartRequest) -> OpenEpisode:
+    def open(self, request: StartRequest, settings: RecorderSettings) -> OpenEpisode:
         """
         Return an episode that is on the disk and takes messages; a salvage finds its record.
 
+        :param settings: of this episode, to its end
         :raises RefusedError: where it cannot be; nothing has changed
         """
-        self._check(request)
-        record = self._record(request)
+        self._check(request, settings)
+        record = self._record(request, settings)
         directory = self._create(record)
         try:
-            return self._begin(record, directory, request)
+            return self._begin(record, directory, request, settings)
         except OSError as error:
             self._store.discard(directory)
             raise _unavailable(directory.path, error) from error
 
-    def _check(self, request: StartRequest) -> None:
+    def _check(self, request: StartRequest, settings: RecorderSettings) -> None:
         where = f'episode {request.episode_id}'.rstrip()
         if request.episode_id:
             check_id(request.episode_id)
@@ -78,16 +79,12 @@ class NewEpisodes:
         if self._environment.ros_ns() <= 0:
             raise RefusedError(Reason.UNAVAILABLE, where, found='no ROS time',
                                expected='a publisher of /clock, as use_sim_time is set')
-        self._disk.check_room(self._rate.mean(), self._limit_s(request))
+        self._disk.check_room(self._rate.mean(), _limit_s(request, settings))
 
-    def _limit_s(self, request: StartRequest) -> float:
-        longest = self._settings.maximum_duration_s
-        return min(request.time_limit_s or longest, longest)
-
-    def _record(self, request: StartRequest) -> EpisodeRecord:
+    def _record(self, request: StartRequest, settings: RecorderSettings) -> EpisodeRecord:
         now = self._environment.ros_ns()
         tags = dict(request.tags)
-        if self._settings.policy_parts == 'uncertain' and request.source is Source.POLICY:
+        if settings.policy_parts == 'uncertain' and request.source is Source.POLICY:
             tags[TAG] = HIGH_UNCERTAINTY
         return EpisodeRecord(
             episode_id=request.episode_id or self._make_id(now), scenario=request.scenario,
@@ -112,22 +109,27 @@ class NewEpisodes:
             raise _unavailable(self._store.root, error) from error
 
     def _begin(self, record: EpisodeRecord, directory: OpenDirectory,
-               request: StartRequest) -> OpenEpisode:
-        settings = self._settings
+               request: StartRequest, settings: RecorderSettings) -> OpenEpisode:
         distro = self._environment.ros_distro
         write_metadata(directory.path, planned(record.episode_id, ros_distro=distro), record)
         bag = BagWriter(
-            directory.path, record.episode_id, settings=settings, ros_distro=distro)
+            directory.path, record.episode_id, settings=settings, ros_distro=distro,
+            labels=device(record.robot))
         queue = MessageQueue(
             max_bytes=settings.queue_bytes, max_messages=settings.queue_messages)
         environment = self._environment
         started = environment.monotonic()
         return OpenEpisode(
-            record, directory=directory,
+            record, settings=settings, directory=directory,
             writer=EpisodeWriter(bag, queue, monotonic=environment.monotonic),
-            started=started, limit_s=self._limit_s(request),
+            started=started, limit_s=_limit_s(request, settings),
             clock=ClockJumps(environment.ros_ns(), started,
                              simulated=environment.simulated_time))
+
+
+def _limit_s(request: StartRequest, settings: RecorderSettings) -> float:
+    longest = settings.maximum_duration_s
+    return min(request.time_limit_s or longest, longest)
 
 
 def _unavailable(path: Path, error: OSError) -> RefusedError:

@@ -5,17 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 
+from active_collection.episode import CUSTOM_DATA_KEY
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import Source
 from active_collection.episode import TopicStatistics
 from active_collection.episode import UncertaintySummary
+from active_collection.errors import BagError
 from active_collection.recording.clock_jumps import ClockJumps
 from active_collection.recording.episode_writer import EpisodeWriter
 from active_collection.recording.messages import Message
 from active_collection.recording.messages import Topic
+from active_collection.recording.metadata import BagSummary
+from active_collection.recording.metadata import replace_record
+from active_collection.recording.settings import RecorderSettings
 from active_collection.recording.statistics import Arrivals
 from active_collection.recording.statistics import TopicCounter
 from active_collection.recording.store import OpenDirectory
@@ -50,15 +57,18 @@ class OpenEpisode:
     An episode being recorded.
 
     :param record: as it was at the start
+    :param settings: what it was started with
     :param directory: its locked directory
     :param started: monotonic time (s)
     :param limit_s: longest duration (s)
     :param clock: told of the time now and then
     """
 
-    def __init__(self, record: EpisodeRecord, *, directory: OpenDirectory, writer: EpisodeWriter,
-                 started: float, limit_s: float, clock: ClockJumps) -> None:
+    def __init__(self, record: EpisodeRecord, *, settings: RecorderSettings,
+                 directory: OpenDirectory, writer: EpisodeWriter, started: float, limit_s: float,
+                 clock: ClockJumps) -> None:
         self.record = record
+        self.settings = settings
         self.directory = directory
         self.writer = writer
         self.started = started
@@ -67,6 +77,17 @@ class OpenEpisode:
         self.uncertainty = UncertaintySummary()
         self._counters: dict[str, TopicCounter] = {}
         self._arrivals: dict[str, Arrivals] = {}
+
+    def look_at_clock(self, ros_ns: int, monotonic: float) -> None:
+        """
+        See whether ROS time was set (ns, monotonic s); then the disk has it, for a salvage.
+
+        A disk that refuses is no reason to record no further.
+        """
+        if self.clock.look(ros_ns, monotonic):
+            with suppress(OSError, BagError):
+                replace_record(self.directory.path,
+                               replace(self.record, clock_jumps=self.clock.jumps))
 
     def add_topic(self, topic: Topic, arrivals: Arrivals) -> None:
         """Record a topic from here on, or state anew what its publishers offer."""
@@ -127,6 +148,27 @@ class OpenEpisode:
             messages, size = written.get(name, (0, 0))
             if closed:
                 counter.dropped = max(counter.dropped, counter.received - messages)
-            result.append(counter.statistics(
-                written=messages, size=size, expected_rate=self._arrivals[name].expected_rate()))
+            rate = self._arrivals[name].expected_rate(latched=counter.latched)
+            result.append(counter.statistics(written=messages, size=size, expected_rate=rate))
         return tuple(result)
+
+    def finish(self, record: EpisodeRecord, timeout_s: float) -> BagSummary:
+        """
+        Close the bag and say what it holds.
+
+        :param record: how the episode ended, if all is written: the bag's last file carries it
+        :param timeout_s: longest wait (s)
+        :raises RecordingError: where that takes longer or the bag cannot be closed
+        """
+        return self.writer.finish(timeout_s, lambda summary: {
+            CUSTOM_DATA_KEY: {'json': self.counted(record, summary).to_json()}})
+
+    def counted(self, record: EpisodeRecord, summary: BagSummary | None) -> EpisodeRecord:
+        """
+        Return a record with what was counted.
+
+        :param summary: of the bag; None where it could not be closed
+        """
+        tags = summary.tags() if summary is not None else {}
+        return replace(record, topics=self.statistics(closed=True), uncertainty=self.uncertainty,
+                       tags={**record.tags, **tags})

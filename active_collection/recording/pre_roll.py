@@ -26,6 +26,19 @@ class PreRoll:
         self._bytes = 0
         self.has_dropped = False
 
+    def change(self, *, duration_s: float, max_bytes: int) -> None:
+        """Reach back otherwise from here on; what is too old by that goes with the next one."""
+        self._duration_ns = round(duration_s * 1e9)
+        self._max_bytes = max_bytes
+        if not self._duration_ns:
+            self.forget(None)
+
+    def forget(self, topic: str | None) -> None:
+        """Forget the messages of a topic, or of all topics where it is None."""
+        self._kept = deque(
+            entry for entry in self._kept if topic is not None and entry[0].topic != topic)
+        self._bytes = sum(len(message.data) + OVERHEAD for message, _ in self._kept)
+
     def add(self, message: Message, *, lost_before: int) -> None:
         """
         Keep a message in place of those that are too old.

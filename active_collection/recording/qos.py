@@ -20,6 +20,8 @@ RELIABLE = 'reliable'
 BEST_EFFORT = 'best_effort'
 TRANSIENT_LOCAL = 'transient_local'
 VOLATILE = 'volatile'
+AUTOMATIC = 'automatic'
+MANUAL_BY_TOPIC = 'manual_by_topic'
 
 #: Large messages that may wait at least, whatever they take.
 LEAST_DEPTH = 4
@@ -160,6 +162,26 @@ def requests(offered: Sequence[Qos], *, depth: int,
     if not latching or everything.is_latched:
         return (everything,)
     return (everything, adapted(latching, depth=depth))
+
+
+def unmet(offered: Qos, requested: Qos) -> str:
+    """
+    Return the policy by which a publisher offers less than a subscription requests; '' for none.
+
+    Where one is not met, nothing passes between the two. A policy that discovery does not tell
+    counts as met.
+    """
+    if (offered.reliability, requested.reliability) == (BEST_EFFORT, RELIABLE):
+        return 'reliability'
+    if (offered.durability, requested.durability) == (VOLATILE, TRANSIENT_LOCAL):
+        return 'durability'
+    if offered.deadline_ns > requested.deadline_ns:
+        return 'deadline'
+    if (offered.liveliness, requested.liveliness) == (AUTOMATIC, MANUAL_BY_TOPIC):
+        return 'liveliness'
+    if offered.liveliness_lease_ns > requested.liveliness_lease_ns:
+        return 'liveliness lease'
+    return ''
 
 
 def _override(profile: object, where: str) -> Qos:

@@ -7,42 +7,17 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from pydantic import Field
 
 from active_collection.bags.episodes import RECORDING_SUFFIX
 from active_collection.bags.episodes import find_episodes
-from active_collection.config import Model
 from active_collection.episode import EpisodeRecord
 from active_collection.recording import confirmation
+from active_collection.recording.settings import RetentionRules
 from active_collection.recording.store import readable_record
 from active_collection.recording.store import size_of
 
 REMOVING = f'.removing{RECORDING_SUFFIX}'
 DAY_NS = 24 * 3600 * 10**9
-
-
-class RetentionRules(Model):
-    """What is removed, and what never is. Without a limit, nothing is removed."""
-
-    outcomes: tuple[Literal['success', 'failure', 'aborted', 'discarded', 'unknown'], ...] = Field(
-        default=('discarded', 'aborted'),
-        description='only episodes with these outcomes are ever removed')
-    maximum_age_days: float = Field(
-        default=0.0, ge=0, description='remove older ones (days); 0: no limit')
-    maximum_episodes: int = Field(
-        default=0, ge=0, description='remove the oldest while there are more in all; 0: no limit')
-    maximum_bytes: int = Field(
-        default=0, ge=0, description='remove the oldest while all take more (bytes); 0: no limit')
-    only_synced: bool = Field(
-        default=True, description='never remove one that is not confirmed to be in the store')
-
-    @property
-    def has_limit(self) -> bool:
-        """Tell whether anything can ever be removed."""
-        return bool(self.outcomes and (
-            self.maximum_age_days or self.maximum_episodes or self.maximum_bytes))
 
 
 @dataclass(frozen=True)

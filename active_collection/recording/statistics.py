@@ -109,9 +109,17 @@ class Arrivals:
         self._configured_rate = configured_rate
         self._pace = Pace()
 
-    def expected_rate(self) -> float:
-        """Return the rate that the topic should keep (Hz); 0 where it is not known."""
-        return self._configured_rate or self._pace.rate()
+    def expect(self, configured_rate: float) -> None:
+        """State which rate it should keep (Hz); 0: learned from the recent messages."""
+        self._configured_rate = configured_rate
+
+    def expected_rate(self, *, latched: bool) -> float:
+        """
+        Return the rate that the topic should keep (Hz); 0 where it is not known.
+
+        :param latched: its last message holds until the next: no silence of it is a loss
+        """
+        return self._configured_rate or (0.0 if latched else self._pace.rate())
 
     def missing_before(self, publisher: bytes, sequence: int) -> int | None:
         """

@@ -24,8 +24,9 @@ class TopicSelection:
                  resolve: Callable[[str], str]) -> None:
         events = settings.high_uncertainty_topic
         self.events = frozenset(map(resolve, [events] if events else []))
-        self._listed = self.events.union(
-            map(resolve, (*settings.topics, *settings.required_topics)))
+        self._listed = self.events.union(map(resolve, (
+            *settings.topics, *settings.required_topics,
+            *([settings.actor_topic] if settings.actor_topic else []))))
         self._regex = re.compile(settings.regex) if settings.regex else None
         self._all = not settings.topics and not settings.regex
         self._exclude = tuple(map(re.compile, settings.exclude))

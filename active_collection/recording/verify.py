@@ -4,28 +4,30 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from active_collection.bags.episodes import METADATA
 from active_collection.bags.episodes import read_metadata
 from active_collection.bags.episodes import read_record
 from active_collection.errors import ActiveCollectionError
-from active_collection.recording import mcap_records as records
-from active_collection.recording.mcap_scan import Scan
-from active_collection.recording.mcap_scan import message_channel
-from active_collection.recording.mcap_scan import parse_channel
-from active_collection.recording.mcap_scan import parse_chunk
-from active_collection.recording.mcap_scan import records_in
+from active_collection.mcap import records as mcap
+from active_collection.mcap.chunk import inside
+from active_collection.mcap.chunk import plain
+from active_collection.mcap.index import survey
+from active_collection.mcap.limits import Limits
+from active_collection.mcap.source import Source
 from active_collection.recording.metadata import files_of
 
 
-def verify(path: Path) -> list[str]:
+def verify(path: Path, limits: Limits = Limits()) -> list[str]:  # noqa: B008 - frozen
     """
     Return what is wrong with an episode, one line each; nothing where it is whole.
 
     Every chunk is decompressed and its checksum computed.
 
     :param path: a rosbag2 directory of MCAP files
+    :param limits: what a chunk may take
     """
     try:
         bag_information = read_metadata(path / METADATA)
@@ -36,7 +38,7 @@ def verify(path: Path) -> list[str]:
     stored: Counter[str] = Counter()
     for name in files_of(bag_information):
         try:
-            stored += _count(path / name, problems)
+            stored += _count(path / name, problems, limits)
         except OSError as error:
             problems.append(f'{path / name}: {error.strerror}')
     stated = {
@@ -52,23 +54,34 @@ def verify(path: Path) -> list[str]:
     return problems
 
 
-def _count(path: Path, problems: list[str]) -> Counter[str]:
+def _count(path: Path, problems: list[str], limits: Limits) -> Counter[str]:
     """Count a file's messages by topic, and say what is wrong with it."""
-    topics: dict[int, str] = {}
-    counts: Counter[str] = Counter()
-    scan = Scan(path)
-    for record in scan:
-        try:
-            inner = (records_in(parse_chunk(record.content).data)
-                     if record.opcode == records.CHUNK else (record,))
-            for item in inner:
-                if item.opcode == records.CHANNEL:
-                    channel = parse_channel(item.content)
-                    topics[channel.id] = channel.topic
-                elif item.opcode == records.MESSAGE:
-                    counts[topics[message_channel(item.content)]] += 1
-        except (ValueError, KeyError) as error:
-            problems.append(f'{path}: byte {record.offset}: {error}')
-    if scan.damage:
-        problems.append(f'{path}: {scan.damage}')
-    return counts
+    counts: Counter[int] = Counter()
+    with closing(Source(path)) as source:
+        if source.up_to(0, len(mcap.MAGIC)) != mcap.MAGIC:
+            problems.append(f'{path}: no MCAP file: its first 8 bytes are not the magic')
+            return Counter()
+        contents = survey(
+            source, lambda at, _, why: problems.append(f'{path}: byte {at:,}: {why}'))
+        if contents.summary_damage:
+            problems.append(f'{path}: {contents.summary_damage}')
+        for chunk in contents.chunks:
+            try:
+                held = plain(source, chunk, limits)
+            except ValueError as error:
+                problems.append(f'{path}: byte {chunk.offset:,}: {error}')
+                continue
+            found = inside(held.data)
+            contents.take_inside(found)
+            problems += [f'{path}: byte {chunk.offset:,}: {why}'
+                         for why in (held.doubt, found.damage) if why]
+            counts.update(int.from_bytes(held.data[at:at + 2], 'little')
+                          for at, _ in found.messages)
+    counts.update(number for _, _, number in contents.loose)
+    unknown = sorted(counts.keys() - contents.channels.keys())
+    problems += [f'{path}: {counts[n]} messages of channel {n}, which is nowhere defined'
+                 for n in unknown]
+    topics: Counter[str] = Counter()
+    for number in counts.keys() & contents.channels.keys():
+        topics[contents.channels[number].topic] += counts[number]
+    return topics

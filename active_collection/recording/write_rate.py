@@ -44,6 +44,11 @@ class WriteRate:
         duration_s = sum(duration for _, duration in recent)
         return sum(size for size, _ in recent) / duration_s if duration_s else 0.0
 
+    def mean_size(self) -> float:
+        """Return the size of an episode on the disk (bytes); 0 where no episode is known."""
+        recent = self._known()
+        return sum(size for size, _ in recent) / len(recent) if recent else 0.0
+
     def _known(self) -> deque[tuple[int, float]]:
         if self._recent is None:
             self._recent = deque(maxlen=EPISODES)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from active_collection.episode import Actor
 from active_collection.report.data import BagTimeline
 from active_collection.report.data import Pick
 from active_collection.report.data import ReportData
@@ -47,6 +48,7 @@ class BagView:
     :param axis: the time axis that all rows share
     :param hidden: bags with picks that have no row
     :param untouched: bags without a pick
+    :param actors: who acted in any of the rows, by name
     """
 
     conclusion: str
@@ -55,6 +57,7 @@ class BagView:
     hidden: int
     untouched: int
     has_epistemic: bool
+    actors: tuple[str, ...]
 
 
 def build(data: ReportData) -> BagView | None:
@@ -81,7 +84,8 @@ def build(data: ReportData) -> BagView | None:
             _chart(bag, by_bag[bag.bag], longest, largest, colours.get(bag.task, series(99))))
         for bag in shown)
     return BagView(_conclusion(data, by_bag), rows, _axis(longest), len(touched) - len(shown),
-                   len(data.pool.bags) - len(touched), largest > 0)
+                   len(data.pool.bags) - len(touched), largest > 0,
+                   tuple(sorted({name(s.actor) for bag in shown for s in bag.stretches})))
 
 
 def _conclusion(data: ReportData, by_bag: dict[str, list[Pick]]) -> str:
@@ -99,6 +103,11 @@ def _conclusion(data: ReportData, by_bag: dict[str, list[Pick]]) -> str:
     return f'{said}.'
 
 
+def name(actor: Actor) -> str:
+    """Return what an actor is called, which is also the class that colours it."""
+    return actor.name.lower()
+
+
 def _seconds(bag: BagTimeline) -> float:
     return max(0, bag.stop_ns - bag.start_ns) / 1e9
 
@@ -111,6 +120,13 @@ def _chart(bag: BagTimeline, picks: list[Pick], longest: float, largest: float,
     if largest > 0 and len(bag.stamps_ns) > 1:
         parts.append(_profile(bag, longest, largest))
     parts.append(tag('line', x1='0%', x2=f'{end:.2f}%', y1=BASE, y2=BASE, class_='base'))
+    for stretch in bag.stretches:
+        began, ended = ((time_ns - bag.start_ns) / 1e9
+                        for time_ns in (stretch.start_ns, stretch.stop_ns))
+        parts.append(tag(
+            'line', x1=f'{100 * began / longest:.2f}%', x2=f'{100 * ended / longest:.2f}%',
+            y1=BASE, y2=BASE, class_=name(stretch.actor),
+            data_tip=tip(f'{name(stretch.actor)} acted', f'{began:.2f} to {ended:.2f} s')))
     for pick in sorted(picks, key=lambda pick: pick.order):
         seconds = (pick.unit.stamp_ns - bag.start_ns) / 1e9
         x = f'{min(100.0, max(0.0, 100 * seconds / longest)):.2f}%'

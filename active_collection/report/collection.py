@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from active_collection.report import even_spread
 from active_collection.report.data import Assignment
 from active_collection.report.data import ReportData
+from active_collection.report.even_spread import Spread
+from active_collection.report.learning import ordered
 from active_collection.report.markup import join
 from active_collection.report.markup import tag
 from active_collection.report.markup import tip
@@ -66,12 +69,14 @@ class CollectionView:
     """
     What the section shows.
 
+    :param spread: demonstrations of each task; None without any
     :param rule: the rule that made most of the last round's assignments: `decided` of them
     :param compact: whether there are too many rounds for bars
     :param marks: assignments in the timeline; `rows` and it hold the last of `total`
     """
 
     conclusion: str
+    spread: Spread | None
     rounds: tuple[str, ...]
     compact: bool
     even: float
@@ -115,6 +120,7 @@ def build(data: ReportData) -> CollectionView | None:
     shown = [a for a in assignments if a.robot in lanes][-MOST_MARKS:]
     return CollectionView(
         conclusion=_conclusion(tasks, rounds),
+        spread=even_spread.build(assignments, {*names, *data.factors}, ordered(data)),
         rounds=tuple(round_name(number) for number in rounds),
         compact=len(rounds) > MOST_BARS,
         even=1 / len(names),

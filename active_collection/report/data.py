@@ -11,6 +11,7 @@ from dataclasses import field
 import numpy as np
 import numpy.typing as npt
 
+from active_collection.bags.actors import Stretch
 from active_collection.scenario import Scenario
 
 
@@ -39,6 +40,7 @@ class Assignment:
     :param rule: acquisition rule that chose it; empty for an episode without a lease
     :param score: its score under that rule; NaN where there is none
     :param outcome: success, failure, aborted, discarded, unknown, revoked, released or running
+    :param is_demonstration: whether a policy may imitate it: a success that was not its own alone
     """
 
     assignment_id: str
@@ -54,6 +56,7 @@ class Assignment:
     outcome: str = 'unknown'
     episode_id: str = ''
     ensemble_id: str = ''
+    is_demonstration: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ class BagTimeline:
     :param units: number of units indexed
     :param stamps_ns: (K,) times at which `epistemic` is known (ns), ascending; may be empty
     :param epistemic: (K,) normalised epistemic uncertainty, 0 to 1
+    :param stretches: who acted when, within these times; empty where not known
     """
 
     bag: str
@@ -147,6 +151,7 @@ class BagTimeline:
     outcome: str = ''
     stamps_ns: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     epistemic: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    stretches: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

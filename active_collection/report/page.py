@@ -87,7 +87,7 @@ def render(data: ReportData) -> str:
     if data.is_empty:
         raise ReportError(
             data.source, found='nothing to report',
-            expected='a ledger, episodes, evaluations, a pool or a round')
+            expected='assignments in a ledger, episodes, evaluations, a pool or a round')
     shown, absent = [], []
     for section in SECTIONS:
         view = section.build(data)

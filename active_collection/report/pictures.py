@@ -28,9 +28,11 @@ def thumbnail(frame: npt.NDArray[np.uint8], *, limit: int = LARGEST, side: int =
     """
     import cv2
 
+    from active_collection.bags.images import for_opencv
+
     if frame.size == 0 or not (frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 3)):
         raise ValueError(f'frame of shape (H, W) or (H, W, 3), not {frame.shape}')
-    colours = frame if frame.ndim == 2 else np.ascontiguousarray(frame[:, :, ::-1])
+    colours = for_opencv(frame if frame.ndim == 2 else frame[:, :, ::-1])
     pixels = side
     while True:
         scale = min(1.0, pixels / max(colours.shape[:2]))

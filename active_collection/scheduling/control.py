@@ -6,22 +6,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from active_collection.scenario import ScenarioSpace
-from active_collection.scheduling.books import Lease
-from active_collection.scheduling.decision import DecisionMaker
-from active_collection.scheduling.events import Cause
+from active_collection.scheduling.assignment import Assignment
+from active_collection.scheduling.beliefs.stopping import Stopping
+from active_collection.scheduling.choosing.decision import DecisionMaker
+from active_collection.scheduling.choosing.preemption import to_preempt
+from active_collection.scheduling.events import EndCause
 from active_collection.scheduling.events import Ended
 from active_collection.scheduling.events import Mode
 from active_collection.scheduling.events import ModeChanged
-from active_collection.scheduling.journal import Journal
-from active_collection.scheduling.leases import Deadlines
-from active_collection.scheduling.operators import check_order
-from active_collection.scheduling.operators import check_robot
-from active_collection.scheduling.operators import check_signed
-from active_collection.scheduling.operators import describe
-from active_collection.scheduling.operators import describe_robot
-from active_collection.scheduling.orders import RobotSteered
-from active_collection.scheduling.orders import Steered
-from active_collection.scheduling.preemption import to_preempt
+from active_collection.scheduling.events import TaskGoesOn
+from active_collection.scheduling.events import TaskStopped
+from active_collection.scheduling.fleet.leases import Deadlines
+from active_collection.scheduling.ledger.journal import Journal
+from active_collection.scheduling.orders import RobotOrder
+from active_collection.scheduling.orders import ScenarioOrder
+from active_collection.scheduling.repeats import Repeat
 
 #: The name under which the deadline of the fleet's own drain is kept; no robot has it.
 FLEET = ''
@@ -37,53 +36,78 @@ class Control:
     """
 
     def __init__(self, space: ScenarioSpace, journal: Journal, deadlines: Deadlines,
-                 maker: DecisionMaker) -> None:
+                 maker: DecisionMaker, stopping: Stopping) -> None:
         self._space = space
         self._journal = journal
         self._deadlines = deadlines
         self._maker = maker
+        self._stopping = stopping
 
     def resume_all(self, now_ns: int) -> None:
         """Take up what a restart found: leases, drains, and preemptions that were cut short."""
-        self._deadlines.resume(self._journal.books.leases.values(), now_ns)
-        self._set_drains()
+        self._deadlines.resume(self._journal.fleet.leases.values(), now_ns)
+        self._set_drains(now_ns)
         self._preempt(now_ns)
 
-    def steer(self, order: Steered, now_ns: int) -> str:
+    def steer(self, order: ScenarioOrder, now_ns: int) -> str:
         """
         Take an operator's order on scenarios and return what holds from here on.
 
         :raises ConfigError: where the order is not valid
         """
-        check_order(self._space, order)
-        self._journal.record([order], now_ns)
+        order.check(self._space)
+        lifted = self._lifted(order)
+        self._journal.record([order, *lifted], now_ns)
         taken = self._preempt(now_ns) if order.command == 'preempt' else 0
-        held = '; '.join(map(describe, self._journal.books.steering.standing(now_ns)))
+        held = str(self._journal.fleet.orders.standing(now_ns))
         preempted = f' ({taken} leases taken back)' if order.command == 'preempt' else ''
-        return f'in force: {held}{preempted}' if held else 'nothing in force'
+        goes_on = ''.join(f'; {each.task} goes on' for each in lifted)
+        return (f'in force: {held}{preempted}' if held else 'nothing in force') + goes_on
 
-    def steer_robot(self, order: RobotSteered, now_ns: int) -> str:
+    def _lifted(self, order: ScenarioOrder) -> list[TaskGoesOn]:
+        """Return what had stopped and goes on because an operator clears it."""
+        if order.command != 'clear' or order.environment:
+            return []
+        return [TaskGoesOn(task, f'{order.author}: {order.reason}', is_lifted=True)
+                for task in self._journal.fleet.stopped if order.task in {'', task}]
+
+    def steer_robot(self, order: RobotOrder, now_ns: int) -> str:
         """
         Pause, resume or drain one robot or, where the order names none, the fleet.
 
         :returns: what holds from here on
         :raises ConfigError: where the order is not valid
         """
-        check_signed(order.author, order.reason)
+        order.check(self._space)
         if order.robot:
-            check_robot(self._space, order.robot)
             self._journal.record([order], now_ns)
             self._deadlines.forget_drain(order.robot)
-            self._set_drains()
-            standing = self._journal.books.steering.robots.get(order.robot)
-            return describe_robot(standing) if standing else f'{order.robot} gets leases'
+            self._set_drains(now_ns)
+            standing = self._journal.fleet.orders.robots.get(order.robot)
+            return str(standing) if standing else f'{order.robot} gets leases'
         if order.command == 'pause':
             self.change(ModeChanged('paused', order.reason, order.author), now_ns)
         elif order.command == 'resume':
             self.resume(now_ns, order.reason, author=order.author)
         else:
             self.drain(now_ns, order.reason, author=order.author, deadline_ns=order.deadline_ns)
-        return f'{self._journal.books.mode}: {self._journal.books.mode_reason}'
+        return f'{self._journal.fleet.mode}: {self._journal.fleet.mode_reason}'
+
+    def repeat(self, order: Repeat, *, instead_of: str, now_ns: int) -> str:
+        """
+        Have a robot repeat an episode before anything else, or take that back.
+
+        :param instead_of: lease of the robot that ends for it; empty for none
+        :returns: what holds from here on
+        """
+        self._journal.record([order], now_ns)
+        if order.is_cancelled:
+            return f'{order.robot} does not repeat {order.episode_id}'
+        lease = self._journal.fleet.leases.get(instead_of)
+        if lease is not None and lease.robot == order.robot and not lease.repeats:
+            self.end([lease], 'preempted', f'to repeat {order.episode_id} ({order.signed})',
+                     retry=True, now_ns=now_ns)
+        return str(order)
 
     def resume(self, now_ns: int, reason: str, *, author: str) -> None:
         """Let leases be given again, unless a stopping criterion still says no."""
@@ -96,38 +120,40 @@ class Control:
 
         :param deadline_ns: ROS time at which those that are still out are revoked (ns); 0: never
         """
-        mode: Mode = 'draining' if self._journal.books.leases else 'paused'
+        mode: Mode = 'draining' if self._journal.fleet.leases else 'paused'
         self.change(ModeChanged(mode, reason, author, deadline_ns), now_ns)
 
     def change(self, change: ModeChanged, now_ns: int) -> None:
         """Change the mode of the whole."""
         self._journal.record([change], now_ns)
         self._deadlines.forget_drain(FLEET)
-        self._set_drains()
+        self._set_drains(now_ns)
 
-    def end(self, leases: Sequence[Lease], cause: Cause, reason: str, *, retry: bool,
-            now_ns: int) -> None:
+    def end(self, leases: Sequence[Assignment], cause: EndCause, reason: str, *, retry: bool,
+            now_ns: int, set_up_failed: bool = False) -> None:
         """
         End leases without an episode.
 
         :param retry: whether their scenarios may be assigned again
+        :param set_up_failed: whether they could not be set up
         """
         self._journal.record([
-            Ended(assignment_id=lease.assigned.assignment_id, robot=lease.robot, cause=cause,
-                  reason=reason, retry=retry) for lease in leases], now_ns)
+            Ended(assignment_id=lease.assignment_id, robot=lease.robot, cause=cause,
+                  reason=reason, retry=retry, set_up_failed=set_up_failed)
+            for lease in leases], now_ns)
         for lease in leases:
-            self._deadlines.end(lease.assigned.assignment_id)
+            self._deadlines.end(lease.assignment_id)
         self.settle(now_ns)
 
     def end_overdue(self, now_ns: int) -> None:
         """End the leases that were silent for too long, or outlived the deadline of a drain."""
-        books = self._journal.books
-        overdue = [books.leases[name] for name in self._deadlines.overdue(now_ns)]
+        fleet = self._journal.fleet
+        overdue = [fleet.leases[name] for name in self._deadlines.overdue()]
         if overdue:
             self.end(overdue, 'revoked', 'no heartbeat before its deadline', retry=True,
                      now_ns=now_ns)
-        for robot in self._deadlines.drained(now_ns):
-            late = [lease for lease in books.leases.values() if robot in {FLEET, lease.robot}]
+        for robot in self._deadlines.drained():
+            late = [lease for lease in fleet.leases.values() if robot in {FLEET, lease.robot}]
             if late:
                 self.end(late, 'drained', 'still out at the deadline of the drain', retry=True,
                          now_ns=now_ns)
@@ -135,32 +161,37 @@ class Control:
 
     def settle(self, now_ns: int) -> None:
         """Let a drained scheduler pause, and finish where a stopping criterion fires."""
-        books = self._journal.books
-        if books.mode == 'draining' and not books.leases:
-            self.change(ModeChanged('paused', f'drained ({books.mode_reason})'), now_ns)
-        if books.mode == 'running':
-            verdict = self._maker.stopping.verdict(books.beliefs)
+        fleet = self._journal.fleet
+        if fleet.mode == 'draining' and not fleet.leases:
+            self.change(ModeChanged('paused', f'drained ({fleet.mode_reason})'), now_ns)
+        stops, goes = self._stopping.due(
+            fleet.beliefs, stopped={name: trials for name, (_, trials) in fleet.stopped.items()},
+            lifted=fleet.lifted)
+        if stops or goes:
+            self._journal.record([*(TaskStopped(*each) for each in stops.items()),
+                                  *(TaskGoesOn(*each) for each in goes.items())], now_ns)
+        if fleet.mode == 'running':
+            verdict = self._stopping.verdict(
+                fleet.beliefs, {name: why for name, (why, _) in fleet.stopped.items()})
             if verdict:
                 self.change(ModeChanged('finished', verdict), now_ns)
 
     def _preempt(self, now_ns: int) -> int:
         """Take back what stands in the way of the preemptions; return how many leases."""
-        books = self._journal.books
-        orders = [o for o in books.steering.standing(now_ns) if o.command == 'preempt']
+        fleet = self._journal.fleet
         count = 0
-        for order in sorted(orders, key=lambda o: -o.priority):
-            taken = to_preempt(books, self._maker, order, now_ns=now_ns)
+        for order in fleet.orders.standing(now_ns).preemptions():
+            taken = to_preempt(fleet, self._maker, order, now_ns=now_ns)
             if taken:
                 self.end(taken, 'preempted', f'{order.author}: {order.reason}', retry=True,
                          now_ns=now_ns)
             count += len(taken)
         return count
 
-    def _set_drains(self) -> None:
+    def _set_drains(self, now_ns: int) -> None:
         """Keep the deadlines of the drains that stand."""
-        books = self._journal.books
-        drains = {order.robot: order.deadline_ns
-                  for order in books.steering.robots.values() if order.command == 'drain'}
-        if books.mode == 'draining':
-            drains[FLEET] = books.drain_deadline_ns
-        self._deadlines.set_drains({robot: ns for robot, ns in drains.items() if ns})
+        fleet = self._journal.fleet
+        drains = fleet.orders.drains()
+        if fleet.mode == 'draining' and fleet.drain_deadline_ns:
+            drains[FLEET] = fleet.drain_deadline_ns
+        self._deadlines.set_drains(drains, now_ns)

@@ -4,65 +4,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 from typing import ClassVar
 from typing import Literal
-
-from pydantic import TypeAdapter
-from pydantic import ValidationError
+from typing import get_args
 
 from active_collection.episode import Outcome
 from active_collection.episode import Source
 from active_collection.errors import SchedulingError
 from active_collection.scenario import Scenario
-from active_collection.scheduling.orders import RobotSteered
-from active_collection.scheduling.orders import Steered
+from active_collection.scheduling.assignment import Assignment
+from active_collection.scheduling.assignment import Request
+from active_collection.scheduling.encoding import decode_as
+from active_collection.scheduling.orders import RobotOrder
+from active_collection.scheduling.orders import ScenarioOrder
+from active_collection.scheduling.repeats import Repeat
 
 #: What the scheduler as a whole is doing.
 Mode = Literal['running', 'paused', 'draining', 'finished']
-#: What stands in the place of a rule's name where no rule chose.
-MINIMUM_QUOTA = 'minimum_quota'
-RETRY = 'retry'
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """
-    One term of the score that chose an assignment.
-
-    :param value: raw value, in its own unit
-    :param weight: factor it entered the score with; 0 where it only informs
-    """
-
-    name: str
-    value: float
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class RunnerUp:
-    """A place that was nearly chosen, and its score in the same decision."""
-
-    task: str
-    environment: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """
-    A robot's question for work.
-
-    :param environment: where it is; empty if not known
-    :param capabilities: what it says that it can do; the scenario space's entry is added
-    :param collectors: who can act there: 'teleoperation', 'scripted', 'policy'
-    """
-
-    robot: str
-    environment: str = ''
-    capabilities: tuple[str, ...] = ()
-    collectors: tuple[str, ...] = ()
+#: Outcomes of episodes that count.
+COUNTED = frozenset({Outcome.SUCCESS, Outcome.FAILURE})
+#: Outcomes that say that a configuration could not be set up or acted out, unless it was but
+#: interrupted.
+GIVEN_UP = frozenset({Outcome.ABORTED, Outcome.DISCARDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,55 +38,6 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Assigned:
-    """
-    A scenario was leased to a robot.
-
-    :param deadline_ns: ROS time at which the lease ends unless it is renewed (ns)
-    :param time_limit_s: longest that the episode itself may take (s)
-    :param rule: acquisition rule that chose it, or 'minimum_quota' or 'retry'
-    :param score: the sum of value times weight over the terms
-    :param attempt: 1 for a new scenario, more for one that was handed back
-    :param policy_task: task whose policy acts; empty where no policy does
-    :param priority: a lease of a higher one may take the robot from it
-    :param draw: random number, 0 to 1, that decided; None where none was drawn
-    :param batch: number of the event of the questions that were answered together with this one;
-        0 where it was answered alone
-    :param chosen_for: robot of that batch for which the rule chose it, where it is another
-    """
-
-    kind: ClassVar[str] = 'assigned'
-    assignment_id: str
-    request: Request
-    scenario: Scenario
-    collector: str
-    reset_required: bool
-    deadline_ns: int
-    time_limit_s: float
-    rule: str
-    score: float
-    terms: tuple[Term, ...]
-    runners_up: tuple[RunnerUp, ...]
-    ensemble_id: str
-    attempt: int = 1
-    policy_task: str = ''
-    priority: int = 0
-    draw: float | None = None
-    batch: int = 0
-    chosen_for: str = ''
-
-    @property
-    def subject(self) -> str:
-        """Return what the event is about: the assignment."""
-        return self.assignment_id
-
-    @property
-    def acts_own_policy(self) -> bool:
-        """Tell whether it tries the policy that is to learn the task, and so is no example."""
-        return self.collector == 'policy' and self.policy_task in {'', self.scenario.task}
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
     """Robots asked at once and are answered together, in the assignments that follow."""
 
@@ -132,7 +46,7 @@ class Batch:
 
 
 #: How a lease ends without an episode.
-Cause = Literal['released', 'revoked', 'preempted', 'drained']
+EndCause = Literal['released', 'revoked', 'preempted', 'drained']
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +55,19 @@ class Ended:
     A lease ended without an episode.
 
     :param cause: 'released' by its robot, 'revoked' for want of heartbeats or of time, 'preempted'
-        for something of a higher priority, 'drained' at the deadline of a drain
+        for something of a higher priority or to repeat an
+        episode, 'drained' at the deadline of a drain
     :param retry: whether the scenario may be assigned again
+    :param set_up_failed: whether it could not be set up, which counts against its configuration
     """
 
     kind: ClassVar[str] = 'ended'
     assignment_id: str
     robot: str
-    cause: Cause
+    cause: EndCause
     reason: str
     retry: bool
+    set_up_failed: bool = False
 
     @property
     def subject(self) -> str:
@@ -163,12 +80,17 @@ class Result:
     """
     What an episode contributes to the beliefs.
 
-    :param epoch: number of ensembles seen when it was first counted
+    :param epoch: number of the ensemble that acted or, where none did, of the newest one when it
+        was first counted; 0 before the first
     :param scored_epoch: number of the ensemble that scored it; 0 where none did
-    :param others: outcomes for other tasks of its skill group, which it counts for too
+    :param others: outcomes for other tasks of its skill group, whose successes a policy can learn
+        from
     :param epistemic: mean normalised epistemic uncertainty over its steps; None where unscored
     :param novelty: mean novelty over its steps; None where there is none
     :param is_example: whether a policy acted that was not the task's own, or had a person's help
+    :param is_interrupted: whether it was aborted by who stopped the agent or took the assignment
+        back, or by its recorder, or discarded to be done once more: that says nothing of its
+        configuration
     """
 
     scenario: Scenario
@@ -181,11 +103,27 @@ class Result:
     duration_s: float = 0.0
     others: tuple[tuple[str, Outcome], ...] = ()
     is_example: bool = False
+    is_interrupted: bool = False
 
     @property
     def tries_own_policy(self) -> bool:
         """Tell whether the policy that is to learn the task acted: a trial, not an example."""
         return self.source is Source.POLICY and not self.is_example
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Tell whether a policy may imitate it: a success that was not its own alone."""
+        return self.outcome is Outcome.SUCCESS and not self.tries_own_policy
+
+    @property
+    def covers(self) -> bool:
+        """
+        Tell whether it covers its object configuration: demonstrated, or perhaps so.
+
+        A failed demonstration teaches nothing; what waits for a judgement may have.
+        """
+        return (self.outcome in {Outcome.SUCCESS, Outcome.UNKNOWN}
+                and not self.tries_own_policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +154,20 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class EnsembleSeen:
-    """An episode was scored by an ensemble newer than all before: a retraining has happened."""
+    """
+    An episode was scored by an ensemble that was not known: a retraining has happened.
+
+    :param created_ns: when it was made (ns); 0 where nobody says
+    :param trained_on: task and number of demonstrations that it was trained on; None where nobody
+        says
+    :param held_out_loss: task and error on what its members did not learn of it; empty likewise
+    """
 
     kind: ClassVar[str] = 'ensemble'
     ensemble_id: str
+    created_ns: int = 0
+    trained_on: tuple[tuple[str, int], ...] | None = None
+    held_out_loss: tuple[tuple[str, float], ...] = ()
 
     @property
     def subject(self) -> str:
@@ -243,12 +191,42 @@ class ModeChanged:
     deadline_ns: int = 0
 
 
-Event = (Started | Assigned | Batch | Ended | Finished | EnsembleSeen | Steered | RobotSteered
-         | ModeChanged)
-KINDS: dict[str, type[Event]] = {
-    kind.kind: kind
-    for kind in (Started, Assigned, Batch, Ended, Finished, EnsembleSeen, Steered, RobotSteered,
-                 ModeChanged)}
+@dataclass(frozen=True, slots=True)
+class TaskStopped:
+    """A stopping criterion ended a task; it holds until `TaskGoesOn`."""
+
+    kind: ClassVar[str] = 'stopped'
+    task: str
+    reason: str
+
+    @property
+    def subject(self) -> str:
+        """Return what the event is about: the task."""
+        return self.task
+
+
+@dataclass(frozen=True, slots=True)
+class TaskGoesOn:
+    """
+    What had stopped a task holds no more.
+
+    :param is_lifted: whether an operator lifted it; else trials contradicted it
+    """
+
+    kind: ClassVar[str] = 'goes_on'
+    task: str
+    reason: str
+    is_lifted: bool = False
+
+    @property
+    def subject(self) -> str:
+        """Return what the event is about: the task."""
+        return self.task
+
+
+Event = (Started | Assignment | Batch | Ended | Finished | EnsembleSeen | ScenarioOrder
+         | RobotOrder | Repeat | ModeChanged | TaskStopped | TaskGoesOn)
+KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in get_args(Event)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,16 +248,6 @@ def subject_of(event: Event) -> str:
     return getattr(event, 'subject', '')
 
 
-@cache
-def _adapter(kind: str) -> TypeAdapter[Any]:
-    return TypeAdapter(KINDS[kind])
-
-
-def encode(event: Event) -> str:
-    """Return an event as one line of JSON, which `decode` takes."""
-    return _adapter(event.kind).dump_json(event).decode()
-
-
 def decode(kind: str, text: str, *, where: str) -> Event:
     """
     Return the event that `encode` wrote.
@@ -289,11 +257,4 @@ def decode(kind: str, text: str, *, where: str) -> Event:
     """
     if kind not in KINDS:
         raise SchedulingError(where, found=f'kind {kind!r}', expected=f'one of {", ".join(KINDS)}')
-    try:
-        event: Event = _adapter(kind).validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise SchedulingError(
-            where, found=f'{".".join(map(str, first["loc"]))}: {first["msg"]}',
-            expected=f'an event of kind {kind!r}') from error
-    return event
+    return decode_as(KINDS[kind], text, where=where)

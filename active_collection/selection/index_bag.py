@@ -20,10 +20,10 @@ from active_collection.bags.images import RGB
 from active_collection.bags.images import image_topics
 from active_collection.bags.reader import Message
 from active_collection.bags.reader import open_bag
-from active_collection.bags.storage import Limits
 from active_collection.episode import EpisodeRecord
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import BagError
+from active_collection.mcap.limits import Limits
 from active_collection.scenario import scenario_key
 from active_collection.selection import estimates
 from active_collection.selection.extractors import Extractor

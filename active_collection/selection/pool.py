@@ -119,7 +119,9 @@ class Pool:
         try:
             embeddings = np.load(path, mmap_mode='r', allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            raise SelectionError(path, found=error,
+            # Of an empty file numpy says something else in each version.
+            empty = path.is_file() and not path.stat().st_size
+            raise SelectionError(path, found='an empty file' if empty else error,
                                  expected=expected) from error
         rows = units['embedding_row'].to_numpy()
         first, last = (int(rows.min()), int(rows.max())) if len(rows) else (0, -1)

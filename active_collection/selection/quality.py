@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from active_collection.bags.images import RGB
+from active_collection.bags.images import for_opencv
 
 #: Longest side at which sharpness is measured, so that cameras can be compared.
 _SIDE = 256
@@ -32,10 +33,11 @@ class Quality(NamedTuple):
 
 def measure(image: RGB) -> Quality:
     """Return the quality of an image, uint8 of shape (height, width, 3)."""
+    image = for_opencv(image)
     scale = min(1.0, _SIDE / max(image.shape[:2]))
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1.0 else image
-    grey = cv2.cvtColor(np.ascontiguousarray(small), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     tiny = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
     bits = np.packbits(tiny[:, :-1] < tiny[:, 1:])
     blur = float(cv2.Laplacian(grey, cv2.CV_64F).var())

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from active_collection.errors import SelectionError
+from active_collection.packages import how_to_install
 from active_collection.selection.parts import Job
 from active_collection.selection.parts import JobReport
 from active_collection.selection.parts import run_job
@@ -24,6 +25,11 @@ from active_collection.selection.parts import run_job
 _RETRIES = 2
 #: How long the head of a cluster may take to take a connection (s).
 _CONNECT_S = 5.0
+#: How often Ray tries to join a cluster whose head takes connections, a second apart, and what
+#: says so to it.
+_TRIES = '3'
+_TRIES_VARIABLE = 'RAY_gcs_server_port_wait_time_s'
+_HOW_TO_TELL = 'its token: RAY_AUTH_MODE=token, and it in RAY_AUTH_TOKEN or ~/.ray/auth_token'
 #: What Ray says of an exception on another machine: where, and what could not be imported.
 _NODE = re.compile(r'\bip=([^,)\s]+)')
 _IMPORT = re.compile(r'^(?:ImportError|ModuleNotFoundError): (.+)$', re.MULTILINE)
@@ -48,7 +54,7 @@ class Ray:
             self._ray: Any = importlib.import_module('ray')
         except ImportError as error:
             raise SelectionError('--engine', found=f'ray, which cannot be imported ({error})',
-                                 expected="it installed: pip install 'ray[default]'") from error
+                                 expected=f'it installed: {how_to_install("ray")}') from error
         self._processes = processes
         self._address = address
 
@@ -97,13 +103,12 @@ class Ray:
             'address': 'local', 'num_cpus': self._processes * threads,
             'include_dashboard': False})
         try:
-            if self._address and '://' not in self._address:
+            if self._address:
                 self._check_address()
-            self._ray.init(**options, log_to_driver=False, logging_level='error')
-        except (OSError, RuntimeError, ValueError) as error:
-            reason = str(error).strip().partition('\n')[0] or type(error).__name__
-            raise SelectionError('--address', found=f'{self._address!r}: {reason}',
-                                 expected='HOST:PORT of a Ray cluster') from error
+            with _few_tries(self._address):
+                self._ray.init(**options, log_to_driver=False, logging_level='error')
+        except (OSError, RuntimeError, ValueError, self._ray.exceptions.RayError) as error:
+            raise self._refusal(error) from error
         try:
             yield
         finally:
@@ -116,11 +121,32 @@ class Ray:
         :raises OSError: where nothing answers
         :raises ValueError: where it is no address
         """
-        host, colon, port = self._address.rpartition(':')
+        scheme, separator, rest = self._address.rpartition('://')
+        if separator and scheme != 'ray':
+            return  # of another way to a cluster, which Ray may know
+        host, colon, port = rest.rpartition(':')
         if not colon:
             raise ValueError('no port')
         with socket.create_connection((host, int(port)), timeout=_CONNECT_S):
             return
+
+    def _refusal(self, error: Exception) -> SelectionError:
+        """Return why no cluster was joined, whose deepest cause Ray puts into words."""
+        told = '\n'.join(map(str, _causes(error)))
+        if 'AuthenticationError' in told or any(
+                type(one).__name__ == 'AuthenticationError' for one in _causes(error)):
+            asked = os.environ.get('RAY_AUTH_MODE', '').lower() == 'token'
+            return SelectionError(
+                f'--address {self._address}', expected=_HOW_TO_TELL,
+                found=('no token, or one that the cluster refuses' if asked
+                       else 'a cluster that wants a token'))
+        if 'Version mismatch' in told:
+            words = ' '.join(told[told.index('Version mismatch'):].split())
+            return SelectionError(f'--address {self._address}', found=words,
+                                  expected='the same Ray and Python on every machine')
+        reason = str(error).strip().partition('\n')[0] or type(error).__name__
+        return SelectionError('--address', found=f'{self._address!r}: {reason}',
+                              expected='HOST:PORT of a Ray cluster')
 
     def _largest_machine(self) -> int:
         """Return the processors of the largest machine: a job that wants more would never run."""
@@ -137,6 +163,25 @@ class Ray:
                 'index', found=f'a worker that died {_RETRIES + 1} times ({type(error).__name__})',
                 expected='all to live; run it again to go on where it stopped') from error
         return report
+
+
+@contextmanager
+def _few_tries(address: str) -> Iterator[None]:
+    """Let Ray join the cluster at an address now or not at all: its head has just answered."""
+    if not address or _TRIES_VARIABLE in os.environ:
+        yield
+        return
+    os.environ[_TRIES_VARIABLE] = _TRIES
+    try:
+        yield
+    finally:
+        del os.environ[_TRIES_VARIABLE]
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _lack(error: Any) -> SelectionError | None:

@@ -27,6 +27,12 @@ ELEVATION = -35.0
 MOST_SHAPES = 1000
 
 
+class _Broken:
+    """What ended OpenGL in this process: in a second try MuJoCo would wait for ever."""
+
+    error: SimulationError | None = None
+
+
 class Camera:
     """
     Draws one world at a time, off screen.
@@ -43,11 +49,13 @@ class Camera:
         if libraries.camera_problem:
             raise SimulationError('camera', found=libraries.camera_problem, expected='OSMesa or '
                                   'EGL')
+        if _Broken.error is not None:
+            raise _Broken.error
         self._mujoco = mujoco = libraries.mujoco
         self._size = size
         self._world: World | None = None
         try:
-            self._context: Any = mujoco.GLContext(size, size)
+            self._context: Any = libraries.context(size, size)
             self._context.make_current()
         except Exception as error:
             # A broken driver shows in as many ways as there are drivers.
@@ -78,7 +86,8 @@ class Camera:
             self._drawing: Any = mujoco.MjrContext(
                 world.model, mujoco.mjtFontScale.mjFONTSCALE_50.value)
         except Exception as error:
-            raise _unusable(error) from error
+            _Broken.error = _unusable(error)
+            raise _Broken.error from error
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._drawing)
         self._scene: Any = mujoco.MjvScene(world.model, maxgeom=MOST_SHAPES)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False

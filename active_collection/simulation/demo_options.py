@@ -35,7 +35,7 @@ class DemoOptions(Model):
     rate: float = Field(default=80.0, ge=0, description='control steps a second; 0: no limit')
     seed: int = Field(default=0, ge=0, description='seed of everything that is random')
     camera: bool = Field(default=True, description='render the cameras')
-    rule: str = Field(default='hybrid', description='acquisition rule')
+    rule: str = Field(default='value', description='acquisition rule')
 
     @property
     def robot_names(self) -> list[str]:
@@ -50,7 +50,8 @@ def parse(arguments: list[str] | None) -> DemoOptions:
     :raises ConfigError: naming an option that is out of range
     """
     parser = argparse.ArgumentParser(
-        prog='make demo ARGS=...', description='The whole loop on simulated robots.')
+        prog='demo', description='The whole loop on simulated robots. With make, these options '
+        'stand in ARGS: make demo ARGS="--robots 2".')
     for name, field in DemoOptions.model_fields.items():
         if field.annotation is bool:
             parser.add_argument(f'--no-{name}', dest=name, action='store_false',

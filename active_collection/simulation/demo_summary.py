@@ -44,7 +44,7 @@ def _collected(records: list[EpisodeRecord], size: int) -> str:
     lost = sum(topic.dropped + topic.lost for record in records for topic in record.topics)
     return (f'Collected {len(records)} episodes ({size / 1e6:.0f} MB, {lost} messages lost): '
             f'{demonstrations} '
-            f'demonstrations, {len(attempts)} attempts of the policy '
+            f'demonstrations, attempts of the policy: {len(attempts)} '
             f'({sum(r.outcome is Outcome.SUCCESS for r in attempts)} successful)')
 
 

@@ -6,15 +6,17 @@ from __future__ import annotations
 import ctypes.util
 import importlib
 import os
-import sys
 import warnings
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from active_collection.errors import SimulationError
+from active_collection.packages import how_to_install
 
 NO_DRAWING = 'disable'
 SHARED_LIBRARIES = {'osmesa': 'OSMesa', 'egl': 'EGL'}
@@ -28,12 +30,14 @@ class Libraries:
     Meta-World and MuJoCo, imported.
 
     :param mujoco: the module
+    :param context: MuJoCo's class of off-screen OpenGL contexts; None where nothing can be drawn
     :param environments: Meta-World name to environment class
     :param experts: Meta-World name to class of the scripted expert
     :param camera_problem: one line that says why nothing can be drawn; empty if it can
     """
 
     mujoco: Any
+    context: Any
     environments: Mapping[str, Any]
     experts: Mapping[str, Any]
     camera_problem: str
@@ -68,7 +72,7 @@ def load_libraries(*, draw: bool) -> Libraries:
     """
     Import MuJoCo and Meta-World.
 
-    :param draw: whether a camera is wanted; the first call in a process decides
+    :param draw: whether a camera is wanted
     :raises SimulationError: where they are not installed
     """
     chosen, problem = NO_DRAWING, 'the camera was not asked for'
@@ -76,31 +80,41 @@ def load_libraries(*, draw: bool) -> Libraries:
         gpu = any(Path(device).exists() for device in GPU_DEVICES)
         chosen, problem = choose_gl(os.environ, has_gpu=gpu)
     try:
-        mujoco, broken = _import_mujoco(chosen)
+        # MuJoCo itself takes no way to draw: the one that is chosen counts, whoever imports it.
+        with _environment('MUJOCO_GL', NO_DRAWING):
+            mujoco = importlib.import_module('mujoco')
         environments = importlib.import_module('metaworld.env_dict').ALL_V3_ENVIRONMENTS
         experts = importlib.import_module('metaworld.policies').ENV_POLICY_MAP
     except (ImportError, OSError) as error:
         raise SimulationError(
             'simulation', found=f'{type(error).__name__}: {error}',
-            expected="Meta-World and MuJoCo: pip install 'active-collection[simulation]'",
+            expected=f'Meta-World and MuJoCo: {how_to_install("simulation")}',
         ) from error
-    problem = problem or broken
-    if not problem and not hasattr(mujoco, 'GLContext'):
-        problem = 'MuJoCo was imported with MUJOCO_GL=disable'
+    context = None
+    if not problem:
+        context, problem = _import_context(chosen)
     # The scripted experts are written to be clipped, and say so at every step.
     warnings.filterwarnings('ignore', message='Constant.s. may be too high')
-    return Libraries(mujoco, environments, experts, problem)
+    return Libraries(mujoco, context, environments, experts, problem)
 
 
-def _import_mujoco(chosen: str) -> tuple[Any, str]:
-    """Import MuJoCo, without a way to draw where the chosen one is broken; and say why."""
-    if 'mujoco' in sys.modules:
-        return sys.modules['mujoco'], ''
-    os.environ['MUJOCO_GL'] = chosen
+def _import_context(chosen: str) -> tuple[Any, str]:
+    """Import MuJoCo's class of OpenGL contexts of a way to draw, or say why there is none."""
     try:
-        return importlib.import_module('mujoco'), ''
+        return importlib.import_module(f'mujoco.{chosen}').GLContext, ''
     except Exception as error:
         # PyOpenGL raises more than ImportError where a GL library is broken.
-        os.environ['MUJOCO_GL'] = NO_DRAWING
-        return (importlib.import_module('mujoco'),
-                f'MUJOCO_GL={chosen}: {type(error).__name__}: {error}')
+        return None, f'MUJOCO_GL={chosen}: {type(error).__name__}: {error}'
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable within a block."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before

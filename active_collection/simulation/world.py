@@ -143,7 +143,8 @@ class World:
             raise SimulationError('simulation: action', found=action.tolist(),
                                   expected=f'{len(ACTION_NAMES)} finite numbers')
         *_, information = self._environment.step(np.clip(action, -1.0, 1.0))
-        self._state, self._previous = self._read_state(), self._state
+        # Meta-World has read the state for itself, and to read it anew takes a tenth of a step.
+        self._state, self._previous = self._environment._prev_obs, self._state  # noqa: SLF001
         return bool(information['success'])
 
     @cached_property

@@ -3,6 +3,7 @@
 """From decoded episodes to a finished ensemble: train, calibrate, take references, write."""
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -26,13 +27,17 @@ from active_collection.uncertainty.dataset import Dataset
 from active_collection.uncertainty.dropout import thin
 from active_collection.uncertainty.ensemble import EnsembleDescription
 from active_collection.uncertainty.ensemble import Members
-from active_collection.uncertainty.ensemble_files import new_id
+from active_collection.uncertainty.ensemble_directory import new_id
 from active_collection.uncertainty.ensemble_files import save
+from active_collection.uncertainty.folds import Folds
 from active_collection.uncertainty.laplace import POSTERIOR
 from active_collection.uncertainty.laplace import LaplaceMembers
 from active_collection.uncertainty.laplace import fit_posterior
 from active_collection.uncertainty.mlp import MEMBERS
 from active_collection.uncertainty.novelty import CalibratedNovelty
+from active_collection.uncertainty.novelty import whole_episodes
+from active_collection.uncertainty.out_of_fold import full_size
+from active_collection.uncertainty.out_of_fold import predict_out_of_fold
 from active_collection.uncertainty.rebalancing import shares
 from active_collection.uncertainty.settings import TrainingSettings
 from active_collection.uncertainty.training import Progress
@@ -43,8 +48,11 @@ from active_collection.uncertainty.warm_start import SOURCES
 from active_collection.uncertainty.warm_start import WarmStart
 from active_collection.uncertainty.warm_start import shared_layers
 
-#: Number of quantiles of held-out uncertainty that a description keeps.
-QUANTILES = 201
+#: Steps of held-out episodes whose uncertainty a description keeps.
+REFERENCE = 5000
+
+#: Digits of each.
+DIGITS = 7
 
 #: Directory, beside the ensembles, of trainings that have not ended.
 CHECKPOINTS = '.training'
@@ -52,7 +60,7 @@ CHECKPOINTS = '.training'
 
 @dataclass(frozen=True)
 class Built:
-    """An ensemble as written, and what came out on the held-out episodes."""
+    """An ensemble as written, and what came out on episodes by members that held them out."""
 
     path: Path
     ensemble_id: str
@@ -100,14 +108,16 @@ def build(dataset: Dataset, spec: ObservationSpec, settings: TrainingSettings, *
         period_s=settings.checkpoint_s)
     trained = train(dataset, settings, progress=progress, warm_start=warm_start,
                     checkpoints=checkpoints)
-    kept, held_rows = dataset.all_but(trained.held_out), dataset.rows(trained.held_out)
+    folds, learnt = trained.folds, trained.learnt(dataset)
     kind = _kind(trained, dataset, settings)
-    prediction = kind.members.predict(dataset.observations[held_rows])
-    calibration = calibrate(prediction, dataset.actions[held_rows],
+    prediction, rows = predict_out_of_fold(kind.members, dataset, folds)
+    calibration = calibrate(prediction, dataset.actions[rows],
                             scale=(dataset.action_high - dataset.action_low) / 2)
-    epistemic = Assessor(settings.measure, dataset.action_low, dataset.action_high).assess(
-        prediction).epistemic
-    novelty = _fit_novelty(kind.members, dataset, kept, held_rows, settings)
+    epistemic = full_size(
+        Assessor(settings.measure, dataset.action_low, dataset.action_high).assess(
+            prediction).epistemic,
+        found=len(prediction.mean), members=settings.members, measure=settings.measure)
+    novelty = _fit_novelty(kind.members, dataset, learnt, folds, settings)
     description = EnsembleDescription(
         ensemble_id=new_id(now), created=now.isoformat(timespec='seconds'),
         source=SOURCES[settings.kind], members=settings.members, horizon=settings.horizon,
@@ -115,12 +125,16 @@ def build(dataset: Dataset, spec: ObservationSpec, settings: TrainingSettings, *
         network={'hidden': list(settings.hidden), 'variance_floor': settings.variance_floor,
                  **kind.network},
         novelty={'kind': settings.novelty, **novelty.distance.options()},
-        reference_epistemic=tuple(
-            epistemic.quantile(torch.linspace(0, 1, QUANTILES)).tolist()),
+        reference_epistemic=_reference(epistemic, dataset.episode_of[rows], settings.seed),
         training={
             'episodes': len({episode.episode_id for episode in dataset.episodes}),
             'observations': len(dataset.observations),
-            'held_out': _ids(dataset, trained.held_out), 'trained_on': _ids(dataset, kept),
+            'folds': [
+                {'members': list(holders), 'episodes': _ids(dataset, fold)}
+                for fold, holders in zip(folds.episodes, folds.holders, strict=True)],
+            'trained_on': _ids(dataset, learnt),
+            'held_out_loss': {task: loss for task, loss in trained.losses.items() if task},
+            'demonstrations': {**Counter(e.task for e in dataset.episodes if e.task)},
             'task_shares': {**shares(dataset)},
             'began_from': began[0] if began else None,
             'steps': trained.steps, 'settings': settings.model_dump(mode='json'),
@@ -130,6 +144,12 @@ def build(dataset: Dataset, spec: ObservationSpec, settings: TrainingSettings, *
                 more=kind.more, files=encoders)
     checkpoints.clear()
     return Built(path, description.ensemble_id, trained, calibration)
+
+
+def _reference(epistemic: Tensor, episode_of: Tensor, seed: int) -> tuple[float, ...]:
+    """Return the uncertainty of episodes drawn at random, step by step, the last one cut short."""
+    rows = whole_episodes(episode_of, REFERENCE, seed)[:REFERENCE]
+    return tuple(float(f'{value:.{DIGITS}g}') for value in epistemic[rows].tolist())
 
 
 def _ids(dataset: Dataset, episodes: Sequence[int]) -> list[JsonValue]:
@@ -145,7 +165,7 @@ def _kind(trained: Trained, dataset: Dataset, settings: TrainingSettings) -> _Ki
             {'rate': settings.dropout, 'seed': settings.seed})
     if settings.kind == 'laplace':
         targets = normalised_targets(networks, dataset, settings.horizon)
-        rows = dataset.rows(dataset.all_but(trained.held_out))
+        rows = dataset.rows(trained.learnt(dataset))
         posterior = fit_posterior(networks, dataset.observations[rows], targets.values[rows])
         return _Kind(
             LaplaceMembers(networks, posterior, members=settings.members, seed=settings.seed),
@@ -155,12 +175,16 @@ def _kind(trained: Trained, dataset: Dataset, settings: TrainingSettings) -> _Ki
         'shared': shared_layers(settings), 'priors': settings.prior_scale > 0})
 
 
-def _fit_novelty(members: Members, dataset: Dataset, kept: list[int], held_rows: Tensor,
+def _fit_novelty(members: Members, dataset: Dataset, learnt: Sequence[int], folds: Folds,
                  settings: TrainingSettings) -> CalibratedNovelty:
-    rows = dataset.rows(kept)
     tasks = sorted({episode.task for episode in dataset.episodes})
     task_of = torch.tensor([tasks.index(episode.task) for episode in dataset.episodes])
+    fold_of = torch.full((len(dataset.episodes),), -1)
+    for number, fold in enumerate(folds.episodes):
+        fold_of[list(fold)] = number
+    is_learnt = torch.zeros(len(dataset.episodes), dtype=torch.bool)
+    is_learnt[list(learnt)] = True
+    row = dataset.episode_of
     return CalibratedNovelty.fit(
-        settings.novelty, members.embed(dataset.observations[rows]),
-        task_of[dataset.episode_of[rows]], members.embed(dataset.observations[held_rows]),
-        settings)
+        members.embed(dataset.observations), settings, group_of=task_of[row], episode_of=row,
+        fold_of=fold_of[row], is_learnt=is_learnt[row])

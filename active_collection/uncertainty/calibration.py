@@ -75,7 +75,7 @@ def calibrate(prediction: Prediction, target: Tensor, *, scale: Tensor) -> Calib
             prediction.variance[:, :, 0] / scale ** 2)
     variance = variance.clamp(min=1e-12)
     squared_error = (target - mean) ** 2
-    rank = spearmanr(epistemic.mean(1).numpy(), squared_error.mean(1).numpy()).statistic
+    rank, _ = spearmanr(epistemic.mean(1).numpy(), squared_error.mean(1).numpy())
     return Calibration(
         observations=len(target),
         nll=negative_log_likelihood(mean, variance, target).mean().item(),

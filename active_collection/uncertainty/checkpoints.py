@@ -23,6 +23,9 @@ from active_collection.uncertainty.settings import TrainingSettings
 #: Settings that change how long a training takes and not what it makes.
 _WITHOUT_EFFECT = {'checkpoint_s'}
 
+#: Raised where the same data and settings come to make another ensemble.
+_METHOD = 2
+
 
 class Checkpoints:
     """
@@ -80,11 +83,11 @@ def training_key(dataset: Dataset, settings: TrainingSettings, *,
     :param more: what else it depends on: the id of the ensemble that it begins from
     """
     text = settings.model_dump_json(exclude=_WITHOUT_EFFECT)
-    digest = hashlib.sha256(f'{text} {torch.__version__} {list(more)}'.encode())
+    digest = hashlib.sha256(f'{_METHOD} {text} {torch.__version__} {list(more)}'.encode())
     for episode in dataset.episodes:
         digest.update(f'{episode.episode_id} {episode.task}\n'.encode())
-    for tensor in (dataset.observations, dataset.actions, dataset.standardised,
-                   dataset.action_low, dataset.action_high,
+    for tensor in (dataset.observations, dataset.actions, dataset.stretch_of,
+                   dataset.standardised, dataset.action_low, dataset.action_high,
                    *([] if dataset.weights is None else [dataset.weights])):
         digest.update(tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()[:32]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from active_collection.uncertainty.monitor import Estimate
+from active_collection.uncertainty.estimate import Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,11 @@ class Crossings:
         return self.end()
 
     def end(self) -> Crossing | None:
-        """Return the end of what is high at the newest estimate; None if nothing is."""
+        """
+        Return the end of what is high at the newest estimate; None if nothing is.
+
+        For whatever ends it beside a lower value: an episode's border, another measure.
+        """
         if self._began_ns is None or self._last is None:
             return None
         crossing = self._crossing(self._last, begins=False)

@@ -44,14 +44,16 @@ class Draw:
         return self.rows[places.to(self.rows.device)]
 
 
-def member_rows(dataset: Dataset, kept: Sequence[int], settings: TrainingSettings,
+def member_rows(dataset: Dataset, learnt: Sequence[Sequence[int]], settings: TrainingSettings,
                 generator: torch.Generator) -> list[Tensor]:
     """
-    Return each member's rows, those of an episode drawn twice twice.
+    Return each network's rows, those of an episode drawn twice twice.
 
-    :param kept: indices of the episodes that are trained on
+    :param learnt: indices of the episodes that each network may learn
     """
     if settings.bootstrap == 'none':
-        return [dataset.rows(kept)] * settings.networks
-    draws = torch.randint(len(kept), (settings.networks, len(kept)), generator=generator)
-    return [dataset.rows([kept[place] for place in draw.tolist()]) for draw in draws]
+        return [dataset.rows(episodes) for episodes in learnt]
+    return [
+        dataset.rows([episodes[place] for place in torch.randint(
+            len(episodes), (len(episodes),), generator=generator).tolist()])
+        for episodes in learnt]

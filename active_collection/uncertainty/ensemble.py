@@ -3,17 +3,23 @@
 """What every ensemble is to the rest: a description, and predictions of all members at once."""
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from datetime import datetime
+from datetime import timezone
+from typing import TYPE_CHECKING
 from typing import Annotated
 from typing import Literal
 from typing import Protocol
 
 from pydantic import Field
 from pydantic import JsonValue
-from torch import Tensor
 
 from active_collection.bags.observation import ObservationSpec
 from active_collection.config import Model
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 1
 
@@ -30,9 +36,11 @@ class EnsembleDescription(Model):
     `source`: name of the loader that understands `network` (see `ensemble_files`). `horizon`:
     steps of the action chunk that a member predicts; 1: the next action. `measure`: what
     `epistemic` is computed with. `sizes`: item name to number of values, in the specification's
-    order. `reference_epistemic`: quantiles, at equal steps from 0 to 1, of the epistemic
-    uncertainty on held-out episodes: where a threshold starts from. `training`: what it was
-    trained on and how well, for people.
+    order. `reference_epistemic`: epistemic uncertainty of the steps of episodes, one after the
+    other, by members that did not learn them: where a threshold starts from. Sorted ones, such as
+    quantiles at equal steps from 0 to 1, do as well, but tell nothing of how steps follow others.
+    `training`: what it was trained on and how well; robots tell `demonstrations` and
+    `held_out_loss`, each by task, to the scheduler.
     """
 
     format: int = FORMAT
@@ -48,6 +56,40 @@ class EnsembleDescription(Model):
     novelty: dict[str, JsonValue] = {}
     reference_epistemic: tuple[float, ...] = ()
     training: dict[str, JsonValue] = {}
+
+    @property
+    def created_ns(self) -> int:
+        """Return when it was made (ns since 1970, UTC where it names no zone); 0 if not told."""
+        try:
+            created = datetime.fromisoformat(self.created)
+        except ValueError:
+            return 0
+        if created.tzinfo is None:
+            created = created.replace(tzinfo=timezone.utc)
+        return max(0, int(created.timestamp())) * 1_000_000_000
+
+    @property
+    def demonstrations(self) -> dict[str, int]:
+        """Return the demonstrations that it was made of, by task; none where it does not tell."""
+        told = self.training.get('demonstrations')
+        if not isinstance(told, dict):
+            return {}
+        return {name: count for name, count in told.items()
+                if isinstance(count, int) and count >= 0}
+
+    @property
+    def held_out_loss(self) -> dict[str, float]:
+        """
+        Return the members' squared error on what each has not learnt, by task.
+
+        In squared half-ranges of the action; no task of which all members learnt all, and none
+        where it does not tell.
+        """
+        told = self.training.get('held_out_loss')
+        if not isinstance(told, dict):
+            return {}
+        return {name: float(loss) for name, loss in told.items()
+                if isinstance(loss, (int, float)) and 0 <= loss < math.inf}
 
     @property
     def inputs(self) -> int:

@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import math
-import secrets
 import shutil
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 from typing import Protocol
 
 import torch
@@ -21,24 +18,23 @@ from torch import Tensor
 from active_collection.bags.alignment import ObservationAligner
 from active_collection.bags.encoders import ImageEncoder
 from active_collection.bags.encoders import load_encoders
-from active_collection.config import validate
 from active_collection.errors import UncertaintyError
-from active_collection.files import read_json
 from active_collection.files import whole_directory
 from active_collection.names import check_name
-from active_collection.names import is_safe_name
 from active_collection.registry import Registry
 from active_collection.uncertainty.assessment import Assessor
-from active_collection.uncertainty.ensemble import FORMAT
 from active_collection.uncertainty.ensemble import EnsembleDescription
 from active_collection.uncertainty.ensemble import Members
+from active_collection.uncertainty.ensemble_directory import DESCRIPTION
+from active_collection.uncertainty.ensemble_directory import newest
+from active_collection.uncertainty.ensemble_directory import read_description
 from active_collection.uncertainty.novelty import NOVELTIES
 from active_collection.uncertainty.novelty import CalibratedNovelty
 from active_collection.uncertainty.tensor_files import read_any_tensors
 
-DESCRIPTION = 'description.json'
 NOVELTY = 'novelty.safetensors'
 CALIBRATION = 'calibration'
+CALIBRATION_EPISODE = 'calibration_episode'
 
 #: TorchScript optimises a program while it runs the first few times.
 WARM_UP = 4
@@ -89,6 +85,11 @@ class Ensemble:
         novelty, p_value = self.novelty.with_p_value(self.members.embed(observations))
         return novelty.item(), p_value.item()
 
+    @property
+    def smallest_p_value(self) -> float:
+        """Return what no p-value is below: 1 / (calibration episodes + 1); NaN where none is."""
+        return math.nan if self.novelty is None else self.novelty.smallest_p_value
+
     def aligner(self) -> ObservationAligner:
         """Return what makes its observations of messages, with nothing received so far."""
         return ObservationAligner(self.description.observation, sizes=self.description.sizes,
@@ -99,11 +100,6 @@ class Ensemble:
         for _ in range(WARM_UP):
             self.members.predict(torch.zeros(1, self.description.inputs))
             self.novelty_of(torch.zeros(1, self.description.inputs))
-
-
-def new_id(now: datetime) -> str:
-    """Return an id for an ensemble made at a time (UTC); ids sort by time."""
-    return f'{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}'
 
 
 def save(directory: Path, description: EnsembleDescription, tensors: Mapping[str, Tensor], *,
@@ -124,7 +120,10 @@ def save(directory: Path, description: EnsembleDescription, tensors: Mapping[str
     path = directory / check_name(description.ensemble_id, 'ensemble_id')
     contents = {weights: tensors, **(more or {})}
     if novelty is not None:
-        contents[NOVELTY] = {**novelty.distance.tensors(), CALIBRATION: novelty.calibration}
+        contents[NOVELTY] = {
+            **novelty.distance.tensors(), CALIBRATION: novelty.calibration,
+            **({} if novelty.calibration_episode is None else
+               {CALIBRATION_EPISODE: novelty.calibration_episode.float()})}
     try:
         with whole_directory(path) as partial:
             (partial / DESCRIPTION).write_text(description.model_dump_json(indent=1) + '\n')
@@ -170,8 +169,13 @@ def _read_novelty(path: Path, description: EnsembleDescription) -> CalibratedNov
         raise UncertaintyError(f'{path / NOVELTY}: {CALIBRATION}', found='no such tensor'
                                if calibration is None else f'shape {tuple(calibration.shape)}',
                                expected='distances of held-out observations, shape (n)')
+    episodes = tensors.pop(CALIBRATION_EPISODE, None)
+    if episodes is not None and episodes.shape != calibration.shape:
+        raise UncertaintyError(
+            f'{path / NOVELTY}: {CALIBRATION_EPISODE}', found=f'shape {tuple(episodes.shape)}',
+            expected=f'{tuple(calibration.shape)}, as {CALIBRATION} has')
     distance = NOVELTIES.get(str(kind)).load(tensors, options, where=where)
-    return CalibratedNovelty(distance, calibration)
+    return CalibratedNovelty(distance, calibration, episodes)
 
 
 def _try_out(path: Path, description: EnsembleDescription, members: Members) -> None:
@@ -196,47 +200,6 @@ def _try_out(path: Path, description: EnsembleDescription, members: Members) -> 
     except UncertaintyError as error:
         raise UncertaintyError(f'{path / DESCRIPTION}: {error.where}', found=error.found,
                                expected=error.expected) from error
-
-
-def read_description(path: Path) -> EnsembleDescription:
-    """
-    Read what an ensemble says of itself.
-
-    :raises ActiveCollectionError: where description.json is missing or not valid
-    """
-    file = path / DESCRIPTION
-    try:
-        data: Any = read_json(file)
-    except (OSError, ValueError) as error:
-        raise UncertaintyError(file, found=str(error),
-                               expected='the description of an ensemble') from error
-    if not isinstance(data, dict):
-        raise UncertaintyError(file, found=type(data).__name__, expected='a JSON object')
-    if data.get('format') != FORMAT:
-        raise UncertaintyError(f'{file}: format', found=data.get('format'), expected=FORMAT)
-    description = validate(data, EnsembleDescription, where=str(file))
-    names = [item.name for item in description.observation.observation]
-    if list(description.sizes) != names:
-        raise UncertaintyError(f'{file}: sizes', found=', '.join(description.sizes),
-                               expected=', '.join(names))
-    return description
-
-
-def newest(path: Path) -> Path | None:
-    """
-    Return the newest ensemble in a directory, the directory itself if it is one, or None.
-
-    :param path: a directory of ensembles or an ensemble; may be missing
-    """
-    if (path / DESCRIPTION).is_file():
-        return path
-    try:
-        found = [p for p in path.iterdir()
-                 if is_safe_name(p.name) and not p.name.startswith('.')
-                 and (p / DESCRIPTION).is_file()]
-    except OSError:
-        return None
-    return max(found, key=lambda p: p.name, default=None)
 
 
 def load_newest(path: Path) -> Ensemble:

@@ -71,8 +71,8 @@ class Fit:
     """
     The optimiser and the best state of each network so far.
 
-    :param inputs: held-out observations, normalised, shape (N, D)
-    :param targets: held-out targets, shape (N, H A)
+    :param inputs: each network's held-out observations, normalised, shape (M, N, D)
+    :param targets: their targets, shape (M, N, H A); those of weight 0 do not count
     """
 
     def __init__(self, members: MlpMembers, settings: TrainingSettings, inputs: Tensor,
@@ -130,7 +130,7 @@ class Fit:
         """
         Keep the state of each network whose mean action is better than before.
 
-        Better on the held-out episodes, by squared error: the likelihood gets worse long before
+        Better on what it holds out, by squared error: the likelihood gets worse long before
         the policy does, because variances are overfitted first; `best` corrects those. Networks
         that share layers are one network: they are better where their mean is.
         """
@@ -162,10 +162,25 @@ class Fit:
             parameter.copy_(best)
         mean, log_variance = self._members.heads(self._inputs)
         ratio = (self._targets.values - mean) ** 2 / self._members.variance_of(log_variance)
-        counted = self._targets.weights.sum(0).clamp(min=1.0)
+        counted = self._targets.weights.sum(1, keepdim=True).clamp(min=1.0)
         scale = (ratio * self._targets.weights).sum(1, keepdim=True) / counted
         self._members.variance_scale.copy_(scale.clamp(min=1.0))
         return self._members
+
+    @torch.no_grad()
+    def losses(self, group_of: Tensor, groups: int) -> Tensor:
+        """
+        Return the mean squared error of every group of held-out observations, over all networks.
+
+        :param group_of: group of each observation, shape (M, N), 0 to `groups` - 1
+        :returns: shape (groups,), in squared normalised action units; NaN where nothing counts
+        """
+        mean, _ = self._members.heads(self._inputs)
+        terms = (mean - self._targets.values) ** 2 * self._targets.weights
+        sums = [torch.zeros(groups, dtype=torch.float64).index_add_(
+            0, group_of.flatten().cpu(), values.sum(2).flatten().double().cpu())
+            for values in (terms, self._targets.weights)]
+        return sums[0] / sums[1]
 
     def state(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Return all that the next step depends on, copied."""

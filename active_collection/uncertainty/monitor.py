@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,58 +14,11 @@ from active_collection.episode import UncertaintySummary
 from active_collection.errors import UncertaintyError
 from active_collection.uncertainty.assessment import Assessor
 from active_collection.uncertainty.ensemble_files import Ensemble
+from active_collection.uncertainty.estimate import Estimate
 from active_collection.uncertainty.settings import ThresholdSettings
 from active_collection.uncertainty.summary import EpisodeSummary
 from active_collection.uncertainty.threshold import AdaptiveThreshold
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """
-    What the ensemble says of one observation; see UncertaintyEstimate.msg.
-
-    :param stamp_ns: stamp of the observation (ns)
-    :param measure: what `epistemic` was computed with
-    :param epistemic: disagreement of the members
-    :param aleatoric: normalised variance that they agree on, 0 to 1; NaN without heads
-    :param total: normalised variance of the members' mixture
-    :param novelty: distance to the training data; NaN without a reference
-    :param novelty_p_value: conformal p-value of `novelty`; NaN without a calibration set
-    :param epistemic_per_dimension: normalised variance over members, mean over the chunk, shape
-        (A,), 0 to 1
-    :param epistemic_per_step: likewise of each step of the chunk, shape (H,)
-    :param member_disagreement: share of each member in the variance over members, shape (M,)
-    :param action_chunk: the ensemble's mean actions within the action's range, shape (H, A), in
-        action units
-    :param threshold: on the value that raises the flag; NaN until calibrated
-    :param value: that value: epistemic or novelty
-    :param high: it is above the threshold, with hysteresis
-    :param episode: summary of the open episode up to and with this step; without steps where none
-        is open
-    """
-
-    stamp_ns: int
-    ensemble_id: str
-    measure: str
-    epistemic: float
-    aleatoric: float
-    total: float
-    novelty: float
-    novelty_p_value: float
-    epistemic_per_dimension: Vector
-    epistemic_per_step: Vector
-    member_disagreement: Vector
-    action_chunk: Vector
-    threshold: float
-    value: float
-    high: bool
-    episode: UncertaintySummary
-
-    @property
-    def action_mean(self) -> Vector:
-        """Return the next action, shape (A,): the first of the chunk."""
-        first: Vector = self.action_chunk[0]
-        return first
+from active_collection.uncertainty.threshold import Recent
 
 
 class UncertaintyMonitor:
@@ -77,9 +29,10 @@ class UncertaintyMonitor:
     """
 
     def __init__(self, ensemble: Ensemble, settings: ThresholdSettings | None = None,
-                 recent: Sequence[float] = ()) -> None:
+                 recent: Recent | None = None) -> None:
         self._settings = settings or ThresholdSettings()
         self._episode_id = ''
+        self._knows_episodes = False
         self.use(ensemble, recent)
 
     @property
@@ -88,35 +41,60 @@ class UncertaintyMonitor:
         return self._ensemble
 
     @property
-    def recent(self) -> tuple[float, ...]:
-        """Return the values that the threshold rests on, oldest first."""
+    def recent(self) -> Recent:
+        """Return what the threshold has learnt."""
         return self._threshold.recent
 
-    def use(self, ensemble: Ensemble, recent: Sequence[float] = ()) -> None:
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether the robot is high for so long that the threshold does not follow it."""
+        return self._threshold.is_lost
+
+    def use(self, ensemble: Ensemble, recent: Recent | None = None) -> None:
         """
         Score the next observation with another ensemble.
 
         Values of two ensembles cannot be compared, so threshold and summary begin anew.
 
-        :param recent: values under this very ensemble that the threshold goes on from; empty: it
-            starts from the ensemble's own held-out episodes
+        :param recent: what a threshold had learnt under this very ensemble, to go on from; None:
+            it starts from the ensemble's own held-out episodes
         """
-        self._ensemble = ensemble
         description = ensemble.description
         action = description.observation.action
-        self._low, self._high = np.array(action.low), np.array(action.high)
-        self._assessor = Assessor(
+        assessor = Assessor(
             description.measure, torch.tensor(action.low), torch.tensor(action.high))
-        self._threshold = AdaptiveThreshold(self._settings, recent or self._usual())
+        threshold = AdaptiveThreshold(self._settings, recent or self._usual_of(ensemble))
+        # From here on nothing fails: one ensemble or the other is in use, and no mixture.
+        self._ensemble, self._assessor, self._threshold = ensemble, assessor, threshold
+        self._low, self._high = np.array(action.low), np.array(action.high)
         self._begin_summary()
 
+    def change(self, settings: ThresholdSettings) -> None:
+        """
+        Raise the flag otherwise from the next observation on.
+
+        Values of two measures cannot be compared: with another one, the threshold begins anew.
+        """
+        is_same = settings.measure == self._settings.measure
+        self._settings = settings
+        if is_same:
+            self._threshold.change(settings)
+        else:
+            self._threshold = AdaptiveThreshold(settings, self._usual_of(self._ensemble))
+
+    def follow_episodes(self) -> None:
+        """Learn from here on of the steps of episodes alone: a robot that waits is no measure."""
+        self._knows_episodes = True
+
     def start_episode(self, episode_id: str) -> None:
-        """Summarise the steps from here on as those of an episode."""
+        """Summarise the steps from here on as those of an episode; its first may be high anew."""
         self._episode_id = episode_id
+        self._threshold.cross_border()
         self._begin_summary()
 
     def finish_episode(self) -> UncertaintySummary:
-        """Close the open episode and return its summary."""
+        """Close the open episode, and what is high in it, and return its summary."""
+        self._threshold.cross_border()
         result = self._summary.result()
         self._episode_id = ''
         self._begin_summary()
@@ -147,7 +125,8 @@ class UncertaintyMonitor:
         novelty, p_value = self._ensemble.novelty_of(batch)
         value = epistemic if self._settings.measure == 'epistemic' else novelty
         threshold = self._threshold.value
-        high = math.isfinite(value) and self._threshold.flag(value)
+        learn = bool(self._episode_id) or not self._knows_episodes
+        high = math.isfinite(value) and self._threshold.flag(value, learn=learn)
         if self._episode_id:
             self._summary.add(epistemic=epistemic, aleatoric=aleatoric, novelty=novelty,
                               above=value > threshold)
@@ -156,6 +135,7 @@ class UncertaintyMonitor:
             measure=self._ensemble.description.measure, epistemic=epistemic,
             aleatoric=aleatoric, total=split.total.item(), novelty=novelty,
             novelty_p_value=p_value,
+            novelty_p_value_smallest=self._ensemble.smallest_p_value,
             epistemic_per_dimension=split.per_dimension[0].double().numpy(),
             epistemic_per_step=split.per_step[0].double().numpy(),
             member_disagreement=split.member_shares[0].double().numpy(),
@@ -163,11 +143,11 @@ class UncertaintyMonitor:
                 prediction.mean.mean(0)[0].double().numpy(), self._low, self._high),
             threshold=threshold, value=value, high=high, episode=self._summary.result())
 
-    def _usual(self) -> Sequence[float]:
+    def _usual_of(self, ensemble: Ensemble) -> Sequence[float]:
         """Return values on held-out episodes, which the threshold starts from."""
         if self._settings.measure == 'epistemic':
-            return self._ensemble.description.reference_epistemic
-        novelty = self._ensemble.novelty
+            return ensemble.description.reference_epistemic
+        novelty = ensemble.novelty
         return () if novelty is None else tuple(novelty.usual.tolist())
 
     @property
@@ -175,4 +155,7 @@ class UncertaintyMonitor:
         return self._ensemble.description.ensemble_id
 
     def _begin_summary(self) -> None:
-        self._summary = EpisodeSummary(self._episode_id, self._ensemble_id)
+        description = self._ensemble.description
+        self._summary = EpisodeSummary(
+            self._episode_id, self._ensemble_id, created_ns=description.created_ns,
+            trained_on=description.demonstrations, held_out_loss=description.held_out_loss)

@@ -3,6 +3,7 @@
 """How far an observation is from the training data, by one of several distances."""
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +17,7 @@ from active_collection.config import Model
 from active_collection.config import validate
 from active_collection.errors import UncertaintyError
 from active_collection.registry import Registry
-from active_collection.uncertainty.conformal import ConformalScores
+from active_collection.uncertainty.conformal import EpisodeScores
 from active_collection.uncertainty.mahalanobis import Gaussian
 from active_collection.uncertainty.mahalanobis import RelativeMahalanobis
 from active_collection.uncertainty.settings import TrainingSettings
@@ -212,28 +213,47 @@ class CalibratedNovelty:
     A distance together with those of usual observations that it was not fitted to.
 
     :param calibration: distances of held-out observations, shape (C,), at least one
+    :param calibration_episode: episode of each, shape (C,), whole numbers, with all or most of its
+        steps; None: not known, and no p-value can be told
     """
 
-    def __init__(self, distance: Novelty, calibration: Tensor) -> None:
+    def __init__(self, distance: Novelty, calibration: Tensor,
+                 calibration_episode: Tensor | None = None) -> None:
         self.distance = distance
         self.calibration = calibration
+        self.calibration_episode = calibration_episode
         self._scale = max(calibration.abs().median().item(), 1e-9)
-        self._scores = ConformalScores(calibration)
+        self._scores = (None if calibration_episode is None else
+                        EpisodeScores(calibration, calibration_episode))
 
     @classmethod
-    def fit(cls, kind: str, training: Tensor, group_of: Tensor, held_out: Tensor,
-            settings: TrainingSettings) -> CalibratedNovelty:
+    def fit(cls, embeddings: Tensor, settings: TrainingSettings, *, group_of: Tensor,
+            episode_of: Tensor, fold_of: Tensor, is_learnt: Tensor) -> CalibratedNovelty:
         """
         Fit a distance to training data and calibrate it on episodes that are not among them.
 
-        :param training: embeddings, shape (N, E)
+        The observations of each fold are held against a distance that is fitted to all others, as
+        in cross-conformal prediction (Vovk 2015, "Cross-conformal predictors").
+
+        :param embeddings: of all observations, shape (N, E)
         :param group_of: task of each, shape (N,), integer
-        :param held_out: embeddings of held-out episodes, shape (C, E); a random subset is kept
-            where they are more than the settings say
+        :param episode_of: episode of each, shape (N,), integer
+        :param fold_of: fold of each, shape (N,), integer, from 0; -1: none. A random subset of the
+            episodes is taken where the observations of all folds are more than the settings say
+        :param is_learnt: whether the distance that is kept is fitted to it, shape (N,), bool
         """
-        distance = NOVELTIES.get(kind).fit(training, group_of, settings)
-        return cls(distance, distance.distance(
-            subset(held_out, settings.novelty_reference, settings.seed)))
+        novelty = NOVELTIES.get(settings.novelty)
+        held_out = torch.nonzero(fold_of >= 0).squeeze(1)
+        chosen = held_out[whole_episodes(
+            episode_of[held_out], settings.novelty_reference, settings.seed)]
+        distances, episodes = [], []
+        for fold in sorted(set(fold_of[chosen].tolist())):
+            other, own = fold_of != fold, chosen[fold_of[chosen] == fold]
+            distances.append(novelty.fit(embeddings[other], group_of[other], settings).distance(
+                embeddings[own]))
+            episodes.append(episode_of[own])
+        return cls(novelty.fit(embeddings[is_learnt], group_of[is_learnt], settings),
+                   torch.cat(distances), torch.cat(episodes))
 
     @torch.inference_mode()
     def of(self, embeddings: Tensor) -> Tensor:
@@ -251,15 +271,41 @@ class CalibratedNovelty:
         Return the novelty of embedded observations and its conformal p-value.
 
         :param embeddings: shape (B, E)
-        :returns: each of shape (B,); see `of` and `ConformalScores.p_value`
+        :returns: each of shape (B,); see `of` and `EpisodeScores.p_value`; NaN where it cannot be
+            told
         """
         distance = self.distance.distance(embeddings)
-        return distance / self._scale, self._scores.p_value(distance)
+        return distance / self._scale, (
+            torch.full_like(distance, torch.nan) if self._scores is None else
+            self._scores.p_value(distance))
+
+    @property
+    def smallest_p_value(self) -> float:
+        """Return what no p-value is below: fewer episodes tell less; NaN where there is none."""
+        return math.nan if self._scores is None else self._scores.smallest
 
     @property
     def usual(self) -> Tensor:
-        """Return the novelty of the calibration set, shape (C,), ascending."""
-        return self.calibration.sort().values / self._scale
+        """Return the novelty of the calibration set, shape (C,), episode by episode."""
+        return self.calibration / self._scale
+
+
+def whole_episodes(episode_of: Tensor, largest: int, seed: int) -> Tensor:
+    """
+    Return the rows of episodes drawn at random, until they are as many as asked for.
+
+    :param episode_of: of each row, shape (N,), integer
+    :param largest: with so many rows or more no further episode is taken
+    :returns: rows in the order of the episodes as drawn, shape (K,); at least one episode's
+    """
+    episodes = torch.unique(episode_of)
+    drawn = torch.randperm(len(episodes), generator=torch.Generator().manual_seed(seed))
+    rows: list[Tensor] = []
+    for episode in episodes[drawn]:
+        rows.append(torch.nonzero(episode_of == episode).squeeze(1))
+        if sum(map(len, rows)) >= largest:
+            break
+    return torch.cat(rows)
 
 
 def subset(rows: Tensor, largest: int, seed: int) -> Tensor:

@@ -3,8 +3,6 @@
 """Members as exported programs: policies of any architecture, as torch.export or TorchScript."""
 from __future__ import annotations
 
-import os
-import zipfile
 from collections.abc import Callable
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,11 +22,9 @@ from active_collection.errors import UncertaintyError
 from active_collection.names import is_safe_name
 from active_collection.uncertainty.ensemble import EnsembleDescription
 from active_collection.uncertainty.ensemble import Prediction
+from active_collection.uncertainty.exported_programs import read_exported
 
 Program = Callable[[Any], Any]
-
-#: Environment variable that makes torch refuse pickles of anything but tensors.
-WEIGHTS_ONLY = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 
 
 class ProgramNetwork(Model):
@@ -192,32 +188,4 @@ class ProgramSource:
 def _read(path: Path) -> Program:
     if path.suffix == '.ts':
         return cast('Program', load_network(path, where='program'))
-    if not path.is_file():
-        raise UncertaintyError(path, found='no such file', expected='an exported program')
-    try:
-        return _read_exported(path)
-    except Exception as error:  # the reader raises whatever corrupt bytes make it raise
-        raise UncertaintyError(path, found=f'{type(error).__name__}: {error}',
-                               expected='a program of torch.export') from error
-
-
-def _read_exported(path: Path) -> Program:
-    """
-    Read a torch.export archive.
-
-    torch.export.load opens pickles within it, which run code, and loads compiled libraries: the
-    one is forbidden by torch's own switch, an archive with the other refused.
-    """
-    with zipfile.ZipFile(path) as archive:
-        compiled = [n for n in archive.namelist() if '/aotinductor/' in n or n.endswith('.so')]
-    if compiled:
-        raise ValueError(f'{compiled[0]}, a compiled library, which runs code when it is opened')
-    before = os.environ.get(WEIGHTS_ONLY)
-    os.environ[WEIGHTS_ONLY] = '1'
-    try:
-        return torch.export.load(path).module()
-    finally:
-        if before is None:
-            del os.environ[WEIGHTS_ONLY]
-        else:
-            os.environ[WEIGHTS_ONLY] = before
+    return read_exported(path)

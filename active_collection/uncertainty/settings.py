@@ -3,7 +3,6 @@
 """Settings of training and of the uncertainty node, each checked and with its unit."""
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -11,6 +10,10 @@ from pydantic import field_validator
 from pydantic import model_validator
 
 from active_collection.config import Model
+from active_collection.config import PlacedError
+from active_collection.files import expanded
+from active_collection.setting import Changes
+from active_collection.setting import setting
 
 
 class TrainingSettings(Model):
@@ -22,6 +25,9 @@ class TrainingSettings(Model):
         "'laplace': draws of one network's last layer")
     members: int = Field(
         default=5, ge=1, le=1000, description='policies in the ensemble')
+    imitate: Literal['demonstrator', 'all'] = Field(
+        default='demonstrator', description="of an episode that the policy began and a person "
+        "finished: the person's steps, or 'all'")
     horizon: int = Field(
         default=1, ge=1, le=1000, description='steps of the action chunk that a policy predicts; '
         '1: the next action only')
@@ -51,8 +57,8 @@ class TrainingSettings(Model):
         default=0.6, gt=0, le=1, description='of the previous weights in those that a warm start '
         'begins from; the rest is random')
     held_out: float = Field(
-        default=0.1, gt=0, lt=1, description='share of episodes that is kept for early stopping '
-        'and calibration')
+        default=0.1, gt=0, lt=1, description='share of episodes that a member does not learn '
+        'and is stopped and calibrated by; networks of their own leave out different ones')
     check_every: int = Field(
         default=100, ge=1, description='steps between two looks at the held-out episodes')
     patience: int = Field(
@@ -69,8 +75,8 @@ class TrainingSettings(Model):
     novelty_neighbours: int = Field(
         default=5, ge=1, description='k of the k-nearest-neighbour novelty')
     novelty_reference: int = Field(
-        default=4000, ge=1, description='observations kept as the novelty reference at most, and '
-        'held-out ones as its calibration set')
+        default=4000, ge=1, description='observations kept as the novelty reference at most; of '
+        'held-out episodes whole ones are drawn, until they have as many, as its calibration set')
     checkpoint_s: float = Field(
         default=10.0, ge=0, description='time between two checkpoints that a killed training goes '
         'on from (s), at looks at the held-out episodes')
@@ -86,7 +92,9 @@ class TrainingSettings(Model):
     @model_validator(mode='after')
     def _priors_have_members(self) -> TrainingSettings:
         if self.prior_scale > 0 and self.kind != 'members':
-            raise ValueError(f"prior_scale 0 for kind {self.kind!r}; 'members' have priors")
+            raise PlacedError(
+                ('prior_scale',), found=self.prior_scale,
+                expected=f"0 for kind {self.kind!r}; 'members' have priors")
         return self
 
     @property
@@ -98,39 +106,48 @@ class TrainingSettings(Model):
 class ThresholdSettings(Model):
     """How the threshold follows recent values, of epistemic uncertainty or of novelty."""
 
-    measure: Literal['epistemic', 'novelty'] = Field(
-        default='epistemic', description='value that the threshold is on and that raises the flag')
-
-    budget: float = Field(
-        default=0.1, gt=0, lt=1, description='share of steps that may be flagged')
-    window: int = Field(
-        default=5000, ge=10, description='recent steps whose quantile is the threshold')
-    minimum: int = Field(
-        default=100, ge=1, description='steps before there is a threshold')
-    release: float = Field(
-        default=0.8, gt=0, le=1, description='a flag is taken back below this share of the '
-        'threshold (hysteresis)')
+    measure: Literal['epistemic', 'novelty'] = setting(
+        'epistemic', changes=Changes.AT_ONCE,
+        description='value that the threshold is on and that raises the flag')
+    budget: float = setting(
+        0.1, gt=0, lt=1, changes=Changes.AT_ONCE,
+        description='share of steps that may be flagged, in the long run')
+    hold: int = setting(
+        10, ge=1, le=100_000, unit='steps', changes=Changes.AT_ONCE,
+        description='a flag is taken back once so many steps, with the last above the threshold, '
+        'have passed (hysteresis): at most budget / hold new flags a step')
+    window: int = setting(
+        5000, ge=10, unit='steps', changes=Changes.AT_ONCE,
+        description='recent steps among which the threshold is a quantile')
+    minimum: int = setting(
+        20, ge=1, unit='steps', changes=Changes.AT_ONCE,
+        description='steps before there is a threshold')
+    patience: int = setting(
+        1000, ge=1, unit='steps', changes=Changes.AT_ONCE,
+        description='a robot that is flagged in most of so many steps is lost, and the threshold '
+        'does not follow it; longer than an ordinary episode')
 
 
 class UncertaintySettings(Model):
     """Parameters of the uncertainty node."""
 
-    ensembles: str = Field(
-        default='', description='directory of ensembles, of which the newest is used, or one '
-        'ensemble; empty: none until load_ensemble is called')
-    reload_period_s: float = Field(
-        default=1.0, ge=0, description='time between two looks for a newer ensemble (s); 0: never')
-    state_file: str = Field(
-        default='', description='file that keeps the recent values behind the threshold across '
-        'restarts; empty: none')
-    threads: int = Field(
-        default=1, ge=1, description='threads of one prediction; more than 1 pays for large '
-        'networks only')
-    diagnostics_period_s: float = Field(
-        default=1.0, gt=0, description='time between two diagnostic messages (s)')
+    ensembles: str = setting(
+        '', description='directory of ensembles, of which the newest is used, or one ensemble; '
+        'empty: none until load_ensemble is called')
+    reload_period_s: float = setting(
+        1.0, ge=0, unit='s', changes=Changes.AT_ONCE,
+        description='time between two looks for a newer ensemble; 0: never')
+    state_file: str = setting(
+        '', description='file that keeps the recent values behind the threshold across restarts; '
+        'empty: none')
+    threads: int = setting(
+        1, ge=1, description='threads of one prediction; more than 1 pays for large networks only')
+    diagnostics_period_s: float = setting(
+        1.0, gt=0, unit='s', changes=Changes.AT_ONCE,
+        description='time between two diagnostic messages')
     threshold: ThresholdSettings = ThresholdSettings()
 
     @field_validator('ensembles', 'state_file')
     @classmethod
     def _expand_home(cls, path: str) -> str:
-        return str(Path(path).expanduser()) if path else ''
+        return str(expanded(path)) if path else ''

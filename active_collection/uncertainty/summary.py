@@ -5,17 +5,29 @@ from __future__ import annotations
 
 import bisect
 import math
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 from active_collection.episode import UncertaintySummary
-from active_collection.uncertainty.threshold import quantile
+from active_collection.uncertainty.ranked_window import quantile
 
 
 class EpisodeSummary:
-    """Takes the steps of one episode under one ensemble and says what they come to."""
+    """
+    Takes the steps of one episode under one ensemble and says what they come to.
 
-    def __init__(self, episode_id: str, ensemble_id: str) -> None:
-        self._episode_id = episode_id
-        self._ensemble_id = ensemble_id
+    :param created_ns: when the ensemble was made (ns); 0 if not known
+    :param trained_on: demonstrations that it was made of, by task; empty if not known
+    :param held_out_loss: its members' error on what they did not learn, by task; empty likewise
+    """
+
+    def __init__(self, episode_id: str, ensemble_id: str, *, created_ns: int = 0,
+                 trained_on: Mapping[str, int] = MappingProxyType({}),
+                 held_out_loss: Mapping[str, float] = MappingProxyType({})) -> None:
+        self._empty = UncertaintySummary(
+            episode_id, ensemble_id, ensemble_created_ns=created_ns, trained_on=dict(trained_on),
+            held_out_loss=dict(held_out_loss))
         self._epistemic: list[float] = []
         self._epistemic_sum = 0.0
         self._aleatoric_sum = 0.0
@@ -41,11 +53,11 @@ class EpisodeSummary:
         """Return the summary up to and with the newest step."""
         steps = len(self._epistemic)
         if steps == 0:
-            return UncertaintySummary(self._episode_id, self._ensemble_id)
+            return self._empty
         aleatoric = self._aleatoric_sum / steps
-        return UncertaintySummary(
-            episode_id=self._episode_id, ensemble_id=self._ensemble_id, steps=steps,
-            epistemic_mean=self._epistemic_sum / steps, epistemic_max=self._epistemic[-1],
+        return replace(
+            self._empty, steps=steps, epistemic_mean=self._epistemic_sum / steps,
+            epistemic_max=self._epistemic[-1],
             epistemic_p95=quantile(self._epistemic, 0.95),
             aleatoric_mean=0.0 if math.isnan(aleatoric) else aleatoric,
             novelty_mean=self._novelty_sum / steps, above_threshold=self._above / steps)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
 from active_collection.errors import UncertaintyError
@@ -54,7 +54,9 @@ def _load(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise UncertaintyError(path, found=_instead(path.parent), expected='a safetensors file')
     try:
-        tensors: dict[str, Tensor] = load_file(path)
+        # Not load_file, which maps the file: what is copied over it would change the ensemble
+        # that a node scores with, and a file that is cut short would end the node.
+        tensors: dict[str, Tensor] = load(path.read_bytes())
     except (SafetensorError, OSError, ValueError) as error:
         raise UncertaintyError(path, found=str(error),
                                expected='a whole safetensors file') from error

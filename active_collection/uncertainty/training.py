@@ -1,15 +1,16 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Train all networks of an ensemble at once, with early stopping on held-out episodes."""
+"""Train all networks of an ensemble at once, each stopped early by what it holds out."""
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from active_collection.errors import UncertaintyError
 from active_collection.uncertainty.checkpoints import Checkpoints
@@ -19,6 +20,8 @@ from active_collection.uncertainty.draws import member_rows
 from active_collection.uncertainty.dropout import masks
 from active_collection.uncertainty.fitting import Fit
 from active_collection.uncertainty.fitting import Targets
+from active_collection.uncertainty.folds import Folds
+from active_collection.uncertainty.folds import split
 from active_collection.uncertainty.mlp import MlpMembers
 from active_collection.uncertainty.settings import TrainingSettings
 from active_collection.uncertainty.warm_start import WarmStart
@@ -39,57 +42,32 @@ class Trained:
     What training made.
 
     :param members: the best state of each network, on the CPU
-    :param held_out: indices of the held-out episodes
+    :param folds: what each network did not learn
     :param steps: optimiser steps taken
     :param resumed_at: steps that an earlier training, which was killed, had taken
-    :param errors: held-out mean squared error of each network, in normalised action units
+    :param errors: mean squared error of each network on what it held out, in normalised action
+        units
+    :param losses: the same by task, over all networks; no task of which nothing was held out
     """
 
     members: MlpMembers
-    held_out: tuple[int, ...]
+    folds: Folds
     steps: int
     resumed_at: int
     errors: tuple[float, ...]
+    losses: Mapping[str, float]
 
-
-def hold_out(dataset: Dataset, share: float, generator: torch.Generator,
-             warm_start: WarmStart | None = None) -> tuple[int, ...]:
-    """
-    Choose whole episodes to hold out, spread over the tasks as the data are.
-
-    Episodes of one task follow each other in the order from which every (1 / share)-th is taken.
-    What a previous ensemble held out stays held out, and only episodes that it has not seen are
-    chosen beside. An episode that is drawn as several tasks is held out as all of them.
-
-    :param share: of the episodes, 0 to 1; at least one is taken, and at least one is left
-    :returns: their indices in the dataset, in order
-    :raises UncertaintyError: where there are fewer than two episodes
-    """
-    places = {episode.episode_id: k for k, episode in reversed(list(enumerate(dataset.episodes)))}
-    ids = list(dict.fromkeys(episode.episode_id for episode in dataset.episodes))
-    if len(ids) < 2:
-        raise UncertaintyError('episodes', found=f'{len(ids)} with demonstrations',
-                               expected='at least 2, one of which is held out')
-    before = warm_start.held_out if warm_start is not None else frozenset()
-    trained_on = warm_start.trained_on if warm_start is not None else frozenset()
-    kept = [place for place, name in enumerate(ids) if name in before][:len(ids) - 1]
-    free = [place for place, name in enumerate(ids) if name not in before | trained_on]
-    if not free and not kept:  # the previous ensemble held out episodes that are gone
-        free = list(range(len(ids)))
-    order = torch.randperm(len(free), generator=generator).tolist()
-    by_task = sorted((free[place] for place in order),
-                     key=lambda place: dataset.episodes[places[ids[place]]].task)
-    wanted = min(max(0 if kept else 1, round(share * len(free))), len(ids) - 1 - len(kept))
-    start = torch.rand((), generator=generator).item()
-    chosen = [by_task[int((place + start) * len(free) / wanted)] for place in range(wanted)]
-    names = {ids[place] for place in [*kept, *chosen]}
-    return tuple(k for k, e in enumerate(dataset.episodes) if e.episode_id in names)
+    def learnt(self, dataset: Dataset) -> list[int]:
+        """Return the indices of the episodes that at least one network learnt, in order."""
+        return dataset.all_but(self.folds.none_learnt(self.members.members))
 
 
 def train(dataset: Dataset, settings: TrainingSettings, *, progress: Progress | None = None,
           warm_start: WarmStart | None = None, checkpoints: Checkpoints | None = None) -> Trained:
     """
-    Train an ensemble by maximum likelihood with early stopping on held-out episodes.
+    Train an ensemble by maximum likelihood, each network until what it holds out gets no better.
+
+    The threads that torch uses are the whole process's: whoever owns it sets `settings.threads`.
 
     :param dataset: observations and actions of whole episodes
     :param warm_start: the ensemble to begin from; None: random weights
@@ -97,23 +75,18 @@ def train(dataset: Dataset, settings: TrainingSettings, *, progress: Progress | 
         killed; the result is the same to the bit as without the interruption
     :raises UncertaintyError: where there are fewer than two episodes, or the error is not finite
     """
-    with _threads(settings.threads):
-        return _train(dataset, settings, progress, warm_start, checkpoints or Checkpoints(None))
-
-
-def _train(dataset: Dataset, settings: TrainingSettings, progress: Progress | None,
-           warm_start: WarmStart | None, checkpoints: Checkpoints) -> Trained:
+    checkpoints = checkpoints or Checkpoints(None)
     generator = torch.Generator().manual_seed(settings.seed)
     device = _device(settings)
-    held_out = hold_out(dataset, settings.held_out, generator, warm_start)
+    folds = split(dataset, settings, warm_start)
     members = MlpMembers(
         members=settings.networks, inputs=dataset.observations.shape[1],
         actions=dataset.actions.shape[1], hidden=settings.hidden,
         variance_floor=settings.variance_floor, horizon=settings.horizon,
         shared=shared_layers(settings), priors=settings.prior_scale > 0)
     members.initialise(generator, prior_scale=settings.prior_scale)
-    kept = dataset.all_but(held_out)
-    _fit_scales(members, dataset, dataset.rows(kept))
+    _fit_scales(members, dataset, dataset.rows(
+        dataset.all_but(folds.none_learnt(settings.networks))))
     if warm_start is not None:
         _check_sizes(warm_start, members)
         begin_from(members, warm_start.members, settings.warm_start_share)
@@ -121,10 +94,12 @@ def _train(dataset: Dataset, settings: TrainingSettings, progress: Progress | No
     inputs = (dataset.observations.to(device) - members.input_mean) / members.input_scale
     targets = normalised_targets(members, dataset, settings.horizon)
     draws = [Draw.of(rows, dataset.weights, device)
-             for rows in member_rows(dataset, kept, settings, generator)]
-    held_rows = dataset.rows(held_out).to(device)
-    fit = Fit(members, settings, inputs[held_rows],
-              _weighed(targets.of(held_rows), dataset.weights, held_rows))
+             for rows in member_rows(dataset, [
+                 dataset.all_but(folds.held_out(network)) for network in range(settings.networks)
+             ], settings, generator)]
+    held_out, held_out_targets = _held_out(dataset, folds, targets, settings.networks)
+    fit = Fit(members, settings, inputs[held_out].expand(settings.networks, -1, -1),
+              held_out_targets)
     state = checkpoints.read()
     if state is not None:
         fit.restore(state, generator)
@@ -142,8 +117,10 @@ def _train(dataset: Dataset, settings: TrainingSettings, progress: Progress | No
             checkpoints.write(lambda: fit.state(generator))
         if progress is not None:
             progress(fit.steps, settings.steps, fit.best_error)
-    return Trained(fit.best().to('cpu').requires_grad_(False), held_out, fit.steps, resumed_at,
-                   fit.best_errors)
+    best = fit.best()
+    losses = _losses(fit, dataset, held_out.expand(settings.networks, -1))
+    return Trained(best.to('cpu').requires_grad_(False), folds, fit.steps, resumed_at,
+                   fit.best_errors, losses)
 
 
 def normalised_targets(members: MlpMembers, dataset: Dataset, horizon: int) -> Targets:
@@ -155,23 +132,35 @@ def normalised_targets(members: MlpMembers, dataset: Dataset, horizon: int) -> T
     return Targets(scaled.flatten(1), whole)
 
 
-def _weighed(targets: Targets, weights: Tensor | None, rows: Tensor) -> Targets:
-    """Return held-out targets that count as often as they would be drawn."""
-    if weights is None:
-        return targets
-    weight = weights.to(rows.device)[rows]
-    return Targets(targets.values,
-                   targets.weights * (weight / weight.mean())[:, None].float())
+def _held_out(dataset: Dataset, folds: Folds, targets: Targets,
+              networks: int) -> tuple[Tensor, Targets]:
+    """
+    Return what each network holds out.
+
+    :returns: rows, shape (M, N), or (1, N) where all hold out the same, filled up with row 0;
+        their targets, shape (M, N, H A), which count as often as they would be drawn, and what is
+        filled up not at all
+    """
+    distinct = networks if len(folds.episodes) > 1 else 1
+    own = [dataset.rows(folds.held_out(network)) for network in range(distinct)]
+    rows = pad_sequence(own, batch_first=True)
+    weights = pad_sequence([
+        torch.ones(len(each), dtype=torch.float64) if dataset.weights is None
+        else dataset.weights[each] for each in own], batch_first=True)
+    weights = (weights / weights[weights > 0].mean()).float()
+    rows = rows.to(targets.values.device)
+    found = targets.of(rows)
+    return rows, Targets(
+        found.values.expand(networks, -1, -1),
+        (found.weights * weights.to(rows.device)[:, :, None]).expand(networks, -1, -1))
 
 
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _losses(fit: Fit, dataset: Dataset, held_out: Tensor) -> dict[str, float]:
+    """Return the held-out error of the tasks of which something counts."""
+    tasks = sorted({episode.task for episode in dataset.episodes})
+    task_of = torch.tensor([tasks.index(episode.task) for episode in dataset.episodes])
+    losses = fit.losses(task_of[dataset.episode_of[held_out.cpu()]], len(tasks)).tolist()
+    return {task: loss for task, loss in zip(tasks, losses, strict=True) if math.isfinite(loss)}
 
 
 def _device(settings: TrainingSettings) -> torch.device:

@@ -13,8 +13,8 @@ import torch
 from active_collection.config import validate
 from active_collection.errors import UncertaintyError
 from active_collection.uncertainty.ensemble import EnsembleDescription
-from active_collection.uncertainty.ensemble_files import newest
-from active_collection.uncertainty.ensemble_files import read_description
+from active_collection.uncertainty.ensemble_directory import newest
+from active_collection.uncertainty.ensemble_directory import read_description
 from active_collection.uncertainty.mlp import MlpMembers
 from active_collection.uncertainty.mlp import MlpNetwork
 from active_collection.uncertainty.mlp import read_members
@@ -31,14 +31,14 @@ class WarmStart:
 
     :param ensemble_id: of the previous ensemble
     :param members: its networks
-    :param held_out: ids of the episodes that neither it nor the next is trained on
-    :param trained_on: ids of those that it was; none of them is held out from the next, because
-        its weights know them
+    :param folds: ids of the episodes that were held out from some of its networks, by fold in the
+        order of `Folds`, and are held out from the same of the next
+    :param trained_on: ids of those that any of its networks learnt
     """
 
     ensemble_id: str
     members: MlpMembers
-    held_out: frozenset[str]
+    folds: tuple[frozenset[str], ...]
     trained_on: frozenset[str]
 
 
@@ -67,7 +67,7 @@ def read_warm_start(path: Path, settings: TrainingSettings) -> WarmStart:
     return WarmStart(
         ensemble_id=description.ensemble_id,
         members=read_members(found, description, network, members=members),
-        held_out=_episodes(found, description, 'held_out'),
+        folds=_folds(found, description),
         trained_on=_episodes(found, description, 'trained_on'))
 
 
@@ -114,10 +114,24 @@ def _check(where: str, found: object, expected: object) -> None:
                                expected=f'{expected}, as the settings say, to begin from it')
 
 
+def _folds(path: Path, description: EnsembleDescription) -> tuple[frozenset[str], ...]:
+    """Return the folds of an ensemble; all held out the same where it does not tell of any."""
+    training: Mapping[str, Any] = description.training
+    folds = training.get('folds')
+    if not isinstance(folds, list):
+        return (_episodes(path, description, 'held_out'),)
+    return tuple(_ids(f'{path}: training.folds[{place}]',
+                      fold.get('episodes') if isinstance(fold, dict) else fold)
+                 for place, fold in enumerate(folds))
+
+
 def _episodes(path: Path, description: EnsembleDescription, name: str) -> frozenset[str]:
     training: Mapping[str, Any] = description.training
-    listed = training.get(name)
+    return _ids(f'{path}: training.{name}', training.get(name))
+
+
+def _ids(where: str, listed: object) -> frozenset[str]:
     if not isinstance(listed, list) or not all(isinstance(e, str) for e in listed):
-        raise UncertaintyError(f'{path}: training.{name}', found=listed,
+        raise UncertaintyError(where, found=listed,
                                expected='the ids of episodes, as `train` writes them')
     return frozenset(listed)

@@ -22,12 +22,16 @@ def inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _OURS}
 
 
-def python_with(module: str, variable: str) -> str:
-    """Return a Python that has a module: that of a variable, or this one; else skip the test."""
+def python_with(module: str, variable: str, packages: str = '') -> str:
+    """
+    Return a Python that has a module: that of a variable, or this one; else skip the test.
+
+    :param packages: what to install for it, where that has another name
+    """
     python = os.environ.get(variable, '')
     if not python and importlib.util.find_spec(module) is None:
         pytest.skip(f'no {module}: set {variable} to a Python that has it '
-                    f'(pip install {module}, in an environment of its own)')
+                    f'(pip install {packages or module}, in an environment of its own)')
     return python or sys.executable
 
 

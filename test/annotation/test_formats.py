@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -34,7 +35,7 @@ ITEMS = [Item(unit_id=f'u{n}', file=f'images/u{n}.jpg', order=n, bag='/b', topic
               receive_ns=n, sequence=0, stamp_ns=n, width=64, height=48, score=0.5)
          for n in (0, 1, 2)]
 
-words = st.text(st.characters(min_codepoint=32, exclude_categories=['Cs', 'Cn', 'Cc']),
+words = st.text(st.characters(min_codepoint=32, blacklist_categories=['Cs', 'Cn', 'Cc']),
                 min_size=1, max_size=12).filter(lambda t: t.strip() == t)
 boxes = st.builds(
     lambda x, y, w, h: Box(x, y, w * (64 - x), h * (48 - y)),
@@ -167,6 +168,14 @@ def test_cvat_frames_are_counted_in_the_order_in_which_cvat_sorts_files(tmp_path
     path = FORMATS.get('cvat')().write(items, tmp_path, [])
     images = ElementTree.parse(path).getroot().findall('image')
     assert [(i.get('name'), i.get('id')) for i in images] == [('b.jpg', '1'), ('a.jpg', '0')]
+
+
+def test_yolo_leaves_its_directory_open_so_that_it_can_be_anywhere(tmp_path):
+    content = yaml.safe_load(FORMATS.get('yolo')().write(ITEMS, tmp_path, ['mug']).read_text())
+
+    # Ultralytics takes a path, '.' too, from where it runs; without one, that of data.yaml.
+    assert 'path' not in content
+    assert (content['train'], content['names']) == ('images', {0: 'mug'})
 
 
 def test_yolo_says_what_it_cannot_hold(tmp_path):

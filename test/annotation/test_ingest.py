@@ -255,3 +255,56 @@ def test_a_damaged_zip_file_gives_labels_or_one_line(data):
             message = ''
             assert {a.unit_id for a in read.annotations} <= {'u1', 'u2'}
     assert '\n' not in message
+
+
+def in_field(path, name, label):
+    """Put a label into a field of the sample of u1, as FiftyOne's own datasets have them."""
+    content = json.loads(path.read_text())
+    for sample in content['samples']:
+        sample.update(detections=None, classifications=None)
+    content['samples'][1][name] = label
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize('label', [
+    {'_cls': 'Classification', 'label': 'mug'},
+    {'_cls': 'Classifications', 'classifications': [{'label': 'mug'}]},
+    {'_cls': 'Detection', 'label': 'mug', 'bounding_box': [0, 0, .5, .5]},
+    {'_cls': 'Detections', 'detections': [{'label': 'mug', 'bounding_box': [0, 0, .5, .5]}]},
+])
+def test_fiftyone_labels_are_read_from_the_fields_that_are_named(label, tmp_path):
+    path = write('fiftyone', tmp_path / 'e')
+    in_field(path, 'ground_truth', label)
+    in_field_too = json.loads(path.read_text())
+    in_field_too['samples'][2]['predictions'] = {**label, 'model': 'x'}
+    path.write_text(json.dumps(in_field_too))
+
+    with pytest.raises(AnnotationError) as caught:
+        ingest(path, 'fiftyone', ITEMS, ['mug'])
+    assert str(caught.value) == (
+        f'{path}: found labels in ground_truth, predictions alone, expected them in detections or '
+        'classifications, or --option fields=ground_truth')
+    read = ingest(path, 'fiftyone', ITEMS, ['mug'], {'fields': 'ground_truth'})
+    assert [(a.unit_id, a.label) for a in read.annotations] == [('u1', 'mug')]
+    both = ingest(path, 'fiftyone', ITEMS, [], {'fields': 'ground_truth, predictions'})
+    assert [a.unit_id for a in both.annotations] == ['u1', 'u2']
+
+
+def test_fiftyone_labels_that_are_all_wrong_are_told_of_and_not_another_field(tmp_path):
+    path = write('fiftyone', tmp_path / 'e')
+    content = json.loads(path.read_text())
+    content['samples'][2]['predictions'] = {'_cls': 'Classification', 'label': 'mug'}
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(AnnotationError, match=r"found 'mug'.*\(and 1 more, none right\)"):
+        ingest(path, 'fiftyone', ITEMS, ['hand'])
+
+
+def test_options_that_a_format_has_not_are_refused(tmp_path):
+    path = write('fiftyone', tmp_path / 'e')
+    with pytest.raises(ActiveCollectionError, match=r"found 'field' \(did you mean 'fields'\?\)"):
+        ingest(path, 'fiftyone', ITEMS, [], {'field': 'a'})
+    with pytest.raises(ActiveCollectionError, match='yolo option: found'):
+        ingest(path, 'yolo', ITEMS, [], {'fields': 'a'})
+    with pytest.raises(ActiveCollectionError, match='fiftyone option fields'):
+        ingest(path, 'fiftyone', ITEMS, [], {'fields': ' '})

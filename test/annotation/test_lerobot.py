@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ import pytest
 from bag_factory import JOINTS
 from bag_factory import START_NS
 from bag_factory import STORE
+from bag_factory import actor
 from bag_factory import camera
 from bag_factory import header
 from bag_factory import scene
@@ -26,8 +28,15 @@ from active_collection.annotation.lerobot import statistics
 from active_collection.annotation.lerobot.dataset import Settings
 from active_collection.annotation.lerobot.dataset import write_dataset
 from active_collection.bags.observation import ObservationSpec
+from active_collection.episode import Actor
+from active_collection.episode import EpisodeRecord
+from active_collection.episode import Outcome
+from active_collection.episode import Source
 from active_collection.errors import AnnotationError
 from active_collection.errors import ConfigError
+from active_collection.names import namespace_of
+from active_collection.pipeline.rounds.content import cameras_of
+from active_collection.scenario import Scenario
 
 av = pytest.importorskip('av')
 
@@ -44,15 +53,25 @@ def joint_state(stamp_ns, *values):
                                np.array(values, float), np.empty(0), np.empty(0))
 
 
-def episode(path, number, *, seconds=2.0, pictures=None):
-    """A bag in which joint 0 is the time and joint 1 the episode's number, at 50 Hz."""
+def episode(path, number, *, seconds=2.0, pictures=None, actors=None, source=Source.POLICY):
+    """
+    A bag in which joint 0 is the time and joint 1 the episode's number, at 50 Hz.
+
+    `actors`: time (s) to who acts from it on; without, the bag has no episode record.
+    """
+    record = EpisodeRecord(f'e{number}', Scenario('pick', 'lab'), 'arm_1', source, START_NS,
+                           finished_ns=START_NS + 10**9, outcome=Outcome.SUCCESS)
     entries = list(camera(round(seconds * 10) if pictures is None else pictures,
                           first=20 * number))
     for i in range(round(seconds * 50)):
         ns = START_NS + i * 20_000_000
         entries += [('/joint_states', ns + 100, joint_state(ns, i / 50, float(number))),
                     ('/action', ns + 200, joint_state(ns + 5_000_000, -i / 50))]
-    return write_bag(path, sorted(entries, key=lambda e: e[1]))
+    for when, who in (actors or {}).items():
+        ns = START_NS + round(when * 10**9)
+        entries.append(('/actor', ns, actor(ns, who, record.episode_id)))
+    return write_bag(path, sorted(entries, key=lambda e: e[1]),
+                     record=None if actors is None else record)
 
 
 def item(bag, order, *, task='pick', unit=''):
@@ -169,6 +188,37 @@ def test_files_end_at_their_size_and_the_next_episode_says_where_it_is(bags, tmp
         assert set(table['episode_index'].to_pylist()) == {number}
 
 
+def test_episodes_that_the_encoder_holds_back_whole_go_into_one_video(tmp_path):
+    bags = [episode(tmp_path / f'b{n}', n, seconds=0.3) for n in range(3)]
+
+    written = export(bags, tmp_path / 'dataset')
+
+    assert (written.episodes, written.frames) == (3, 9)
+    with av.open(str(tmp_path / 'dataset' / layout.VIDEO.format(
+            video_key=CAMERA, **layout.place(0)))) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 9
+
+
+def test_where_a_person_took_over_from_the_policy_is_an_intervention(bags, tmp_path):
+    actors = {0.0: Actor.POLICY, 0.5: Actor.NOBODY, 0.8: Actor.PERSON, 1.4: Actor.POLICY,
+              1.7: Actor.SCRIPT}
+    helped = episode(tmp_path / 'helped', 7, actors=actors)
+    old = episode(tmp_path / 'old', 8, actors={})
+    by_hand = episode(tmp_path / 'by_hand', 9, source=Source.TELEOPERATION,
+                      actors={0.0: Actor.PERSON, 0.5: Actor.POLICY, 1.0: Actor.PERSON})
+
+    export([helped, old, by_hand, bags[0]], tmp_path / 'd', cameras={})
+
+    table = rows(tmp_path / 'd')
+    time, whole = table['timestamp'].to_numpy(), [tuple(row.values()) for row in table.select(
+        ['episode_index', 'intervention']).to_pylist()]
+    expected = [(0, bool(0.79 < t < 1.39 or t > 1.69)) for t in time[:20]]
+    assert whole[:20] == expected
+    assert {(number, False) for number in (1, 2, 3)} == set(whole[20:])
+    assert info(tmp_path / 'd')['features']['intervention'] == {
+        'dtype': 'bool', 'shape': [1], 'names': None}
+
+
 def test_numbers_alone_need_no_video(bags, tmp_path):
     export(bags, tmp_path / 'd', cameras={})
     assert info(tmp_path / 'd')['video_path'] is None
@@ -226,6 +276,7 @@ print('said', json.dumps({
     'state': [row['observation.state'].tolist() for row in rows],
     'action': [row['action'].tolist() for row in rows],
     'picture': list(rows[-1]['observation.images.front'].shape),
+    'intervention': [bool(row['intervention']) for row in rows],
     'bright': [float(row['observation.images.front'].mean()) for row in rows],
     'mean': read.meta.stats['observation.state']['mean'].tolist()}))
 part = LeRobotDataset('local/test', root=sys.argv[1], episodes=[1], video_backend='pyav',
@@ -246,8 +297,36 @@ def test_lerobot_itself_reads_it(dataset, tmp_path):
     np.testing.assert_allclose(np.ravel(said['action']), np.ravel(table['action'].to_pylist()),
                                atol=1e-6)
     np.testing.assert_allclose(said['mean'], np.mean(said['state'], axis=0), atol=1e-5)
+    assert said['intervention'] == table['intervention'].to_pylist()
     assert said['picture'] == [3, 24, 32]
     expected = [scene(20 * e + f).mean() / 255 for e, f in zip(
         table['episode_index'].to_pylist(), table['frame_index'].to_pylist(), strict=True)]
     np.testing.assert_allclose(said['bright'], expected, atol=0.03)
     assert part == [episodes(dataset)[1]['length'], [3]]  # lerobot holds shape (1,) as scalars
+
+
+def recorded_by(robot, path):
+    """A bag of a robot's own episode with the topics of a second one, whose camera is another."""
+    own, other = namespace_of(robot), f'{namespace_of(robot)}0'
+    entries = [entry for place in (own, other) for entry in camera(
+        2, topic=f'{place}/wrist/image_raw', size=(24, 32))]
+    for i in range(10):
+        ns = START_NS + i * 20_000_000
+        entries += [(f'{place}/{topic}', ns + k, joint_state(ns, float(place == own)))
+                    for place in (own, other)
+                    for k, topic in enumerate(('joint_states', 'action'))]
+    record = EpisodeRecord('e', Scenario('pick', 'lab'), robot, Source.SCRIPTED, START_NS,
+                           finished_ns=START_NS + 10**9, outcome=Outcome.SUCCESS)
+    return write_bag(path, sorted(entries, key=lambda e: e[1]), record=record)
+
+
+@pytest.mark.parametrize('robot', ['arm_1', 'cell_3.arm_1'])
+def test_of_a_bag_with_two_robots_that_of_the_episode_is_exported(tmp_path, robot):
+    bag = recorded_by(robot, tmp_path / 'bag')
+    picture = replace(item(bag, 0), topic=f'{namespace_of(robot)}/wrist/image_raw')
+
+    assert cameras_of([picture]) == {'wrist': 'wrist/image_raw'}
+    settings = Settings(spec=SPEC, fps=FPS, cameras=cameras_of([picture]))
+    assert write_dataset(episodes_of([picture]), tmp_path / 'd', settings).missing == ()
+
+    assert set(rows(tmp_path / 'd')['observation.state'].to_pylist()) == {1.0}

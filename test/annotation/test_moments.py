@@ -123,6 +123,12 @@ def test_events_and_annotations_say_what_was_chosen_and_seen(tmp_path):
     outline, = drawn.points
     assert [(p.x, p.y) for p in outline.points] == [(1, 2), (11, 2), (11, 7), (1, 7)]
     assert [text.text for text in drawn.texts] == ['#1 hybrid 0.5 slip', 'mug']
+    assert drawn.timestamp == log.timestamp
+    assert {p.key: p.value for p in outline.metadata} == {'label': 'mug', 'annotator': 'ann'}
+    shown = {p.key: p.value for p in drawn.metadata}
+    assert (shown['unit_id'], shown['reason']) == ('u50', 'unlike the others')
+    # A text's origin is its bottom left corner: above the picture nobody would see it.
+    assert all(text.position.y >= text.font_size for text in drawn.texts)
 
 
 def test_each_pick_maps_back_to_its_message(tmp_path):

@@ -25,11 +25,11 @@ from rosbags.rosbag2 import CompressionMode
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer
 
-from active_collection.bags import mcap_index
 from active_collection.bags.reader import open_bag
-from active_collection.bags.source import Source
-from active_collection.bags.storage import Limits
 from active_collection.errors import BagError
+from active_collection.mcap import index as mcap_index
+from active_collection.mcap.limits import Limits
+from active_collection.mcap.source import Source
 
 #: Large enough for each frame to fill a chunk of its own.
 SIZE = (480, 640)

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from active_collection.bags.alignment import ObservationAligner
-from active_collection.bags.encoders import RandomFeatures
-from active_collection.bags.encoders import TorchScriptEncoder
 from active_collection.bags.encoders import encoder_files
 from active_collection.bags.encoders import load_encoders
 from active_collection.bags.encoders import with_fingerprints
 from active_collection.bags.observation import ObservationSpec
+from active_collection.bags.random_features import RandomFeatures
+from active_collection.bags.torchscript_encoder import TorchScriptEncoder
 from active_collection.config import parse
 from active_collection.errors import ConfigError
 

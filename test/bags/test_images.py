@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from active_collection.bags import images
 from active_collection.bags.images import image_topics
 from active_collection.bags.images import stamp_ns
 from active_collection.bags.images import to_rgb
@@ -100,6 +101,23 @@ def test_compressed_images_are_decoded_as_rgb(suffix):
     data = cv2.imencode(suffix, smooth[:, :, ::-1])[1].tobytes()
     got = rgb_of(compressed(data))
     assert np.abs(got.astype(int) - smooth).mean() < 5
+
+
+def test_an_opencv_that_decodes_only_to_bgr_gives_the_same_picture(monkeypatch):
+    message = compressed(cv2.imencode('.png', scene(3)[:, :, ::-1])[1].tobytes())
+    monkeypatch.setattr(images, '_DECODES_TO_RGB', False)
+
+    np.testing.assert_array_equal(rgb_of(message), scene(3))
+
+
+@pytest.mark.parametrize('shape', [(1, 1, 3), (1, 1), (1, 7, 3), (7, 1, 3), (5, 4, 3)])
+def test_a_picture_for_opencv_is_in_one_piece_and_no_single_pixel(shape):
+    picture = np.flip(np.full(shape, (9,), np.uint8), axis=-1)
+
+    prepared = images.for_opencv(picture)
+
+    assert prepared.flags.c_contiguous and (prepared == 9).all()
+    assert prepared.shape == ((2, 2, *shape[2:]) if shape[:2] == (1, 1) else shape)
 
 
 @pytest.mark.parametrize(('form', 'dtype'), [('16UC1', np.uint16), ('32FC1', np.float32)])

@@ -22,6 +22,8 @@ from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
 from active_collection.episode import Source
 from active_collection.errors import BagError
+from active_collection.mcap.records import Schema
+from active_collection.mcap.writer import McapFile
 from active_collection.scenario import Scenario
 
 KINDS = [('mcap', 'none'), ('mcap', 'storage'), ('mcap', 'message'), ('mcap', 'file'),
@@ -177,3 +179,31 @@ def test_closing_twice_does_nothing(tmp_path):
     bag = open_bag(write_bag(Path(tmp_path) / 'bag', entries()))
     bag.close()
     bag.close()
+
+
+def written_by_another(path, text, *, name='std_msgs/msg/String',
+                       data=b'\0\1\0\0\3\0\0\0ab\0'):
+    """Write one message of a type whose definition another writer has put down."""
+    file = McapFile(path, chunk_bytes=1000)
+    channel = file.add_channel('/a', Schema(0, name, 'ros2msg', text), metadata={})
+    file.write(channel, log_ns=1, publish_ns=1, sequence=0, data=data)
+    file.finish()
+    return path
+
+
+@pytest.mark.parametrize('text', [
+    'string data\r\n', 'string data\r', '# words\r\nstring data\r\n\r\n' + '=' * 80
+    + '\r\nMSG: std_msgs/Header\r\nstring frame_id\r\n', '', '\n'])
+def test_definitions_with_other_line_ends_or_left_out_are_read(tmp_path, text):
+    with open_bag(written_by_another(tmp_path / 'a.mcap', text)) as bag:
+        message = next(bag.messages())
+        assert message.decode().data == 'ab'
+        definition = message.definition().definition
+    assert 'string data\n' in definition and '\r' not in definition
+
+
+def test_a_type_of_ones_own_may_be_empty(tmp_path):
+    path = written_by_another(
+        tmp_path / 'a.mcap', '', name='mine/msg/Nothing', data=b'\0\1\0\0\0')
+    with open_bag(path) as bag:
+        assert next(bag.messages()).decode().__msgtype__ == 'mine/msg/Nothing'

@@ -1,8 +1,7 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
 """A recorder on a real disk, with time that stands still until a test moves it."""
-from __future__ import annotations
-
+# pytest 6 (Ubuntu 22.04) hides this module from dataclass, which then fails on text annotations.
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass

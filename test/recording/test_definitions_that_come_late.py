@@ -16,7 +16,7 @@ from active_collection.recording import held_messages
 from active_collection.recording.definitions import Definition
 from active_collection.recording.messages import Topic
 from active_collection.recording.qos import Qos
-from active_collection.recording.salvage_store import salvage_path
+from active_collection.recording.salvage.path import salvage_path
 from active_collection.recording.verify import verify
 
 HASH = f'RIHS01_{"7" * 64}'

@@ -216,19 +216,23 @@ def test_learned_rate_and_clock_skew_are_in_the_record(bench):
     stamped = Definition('a/msg/Stamped', 'ros2msg', 'std_msgs/Header header\n')
     bench.recorder.intake.add_topic(Topic('/stamped', stamped, (Qos(),)))
     bench.add_topic('/text')
+    bench.add_topic('/actor', LATCHED)
     bench.start(episode_id='e1')
     for index in range(100):
         stamp = bench.clock.ns - 250_000_000
         data = b'\0\1\0\0' + struct.pack('<iI', *divmod(stamp, 10**9)) + bytes(20)
         bench.send('/stamped', data)
         bench.send('/text')
-        bench.clock.pass_s(0.038 + (2.0 if index == 50 else 0.0))
+        bench.send('/actor')
+        bench.clock.pass_s(0.037 + (2.0 if index == 50 else 0.0))
     topics = {t.topic: t for t in bench.recorder.finish('e1', outcome=Outcome.SUCCESS).topics}
     assert topics['/stamped'].clock_skew == pytest.approx(0.25)
     assert topics['/stamped'].expected_rate == pytest.approx(25)
     assert topics['/stamped'].largest_gap == pytest.approx(2.04)
     assert math.isnan(topics['/text'].clock_skew)
-    assert read_record(bench.last_path).topics[0] == topics['/stamped']
+    assert topics['/text'].expected_rate == pytest.approx(25)
+    assert topics['/actor'].expected_rate == 0, 'a state that holds is never late'
+    assert topics['/stamped'] in read_record(bench.last_path).topics
 
 
 def test_suspended_recorder_refuses_and_forgets_what_came_before(bench):

@@ -52,6 +52,16 @@ def test_verify_finds_a_flipped_bit(data, capsys):
     assert 'checksum' in capsys.readouterr().out
 
 
+def test_list_and_verify_take_the_data_directory_in_the_same_ways(data, capsys):
+    for form in ([str(data)], ['--data', str(data)]):
+        assert command_line.main(['episodes', 'list', *form]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == 2
+        assert command_line.main(['episodes', 'verify', *form]) == 0
+        assert '2 of 2 episodes are whole' in capsys.readouterr().out
+    assert command_line.main(['episodes', 'verify', 'e1', '--data', str(data)]) == 0
+    assert '1 of 1 episodes are whole' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize('arguments', [
     ['episodes', 'list', '/nowhere'], ['episodes', 'list', '/', '--outcome', 'sucess'],
     ['episodes', 'show', 'none', '--data', '/nowhere'],

@@ -20,10 +20,16 @@ from rosbags.rosbag2 import Reader
 from active_collection.bags.episodes import read_record
 from active_collection.episode import Outcome
 from active_collection.episode import StopReason
+from active_collection.recording.bag_writer import BagWriter
+from active_collection.recording.definitions import Definition
+from active_collection.recording.messages import Message
+from active_collection.recording.messages import Topic
+from active_collection.recording.metadata import write_metadata
 from active_collection.recording.refusals import Reason
 from active_collection.recording.refusals import RefusedError
-from active_collection.recording.salvage_store import SalvagedEpisode
-from active_collection.recording.salvage_store import salvage_abandoned
+from active_collection.recording.salvage.episodes import salvage_abandoned
+from active_collection.recording.salvage.outcome import SalvagedEpisode
+from active_collection.recording.settings import RecorderSettings
 from active_collection.recording.store import EpisodeStore
 from active_collection.recording.verify import verify
 
@@ -126,6 +132,26 @@ def test_full_disk_closes_the_episode_whole_and_refuses_the_next(make_bench, sma
     assert refusal.value.reason is Reason.NO_SPACE
 
 
+def write_without_end(bag):
+    for number in range(1, 1_000_000):
+        now = number * 1e-4
+        bag.write(Message('/a', number, number, number, b'', b'\0' * 100), now)
+        bag.keep_durable(now)
+
+
+@pytest.mark.parametrize('chunk_bytes', [2_000, 20_000, 400_000])
+def test_a_bag_is_closed_whole_whatever_little_a_full_disk_has_left(small_disk, chunk_bytes):
+    bag = BagWriter(small_disk, 'bag', settings=RecorderSettings(
+        chunk_bytes=chunk_bytes, durable_age_s=0.05, sync='close'), ros_distro='')
+    bag.add_topic(Topic('/a', Definition('std_msgs/msg/String', 'ros2msg', 'string data\n', '')))
+    with pytest.raises(OSError, match='No space'):
+        write_without_end(bag)
+    summary = bag.finish()
+    write_metadata(small_disk, bag.information(summary), None)
+
+    assert len(numbers(small_disk)) == sum(file.messages for file in summary.files) > 10_000
+
+
 def test_two_recorders_on_one_directory_do_not_touch_each_other(make_bench, tmp_path):
     data = tmp_path / 'shared'
     process = start(data, tmp_path / 'result', messages=2000)
@@ -177,7 +203,7 @@ def test_disk_that_hangs_at_shutdown_leaves_a_locked_episode(make_bench, monkeyp
         goes_on.wait(30)
         return writev(*arguments)
 
-    monkeypatch.setattr('active_collection.recording.mcap_file.os.writev', hang)
+    monkeypatch.setattr('active_collection.mcap.writer.os.writev', hang)
     bench.send('/a', bytes(2_000_000))
     assert hanging.wait(10)
     bench.recorder.shut_down()

@@ -60,6 +60,13 @@ def test_listed_topics_are_recorded_whatever_is_excluded():
     assert not any(map(chosen.wants, ('/robot_1/other', '/arm/x', '/tf', '/stdout')))
 
 
+def test_who_acts_is_recorded_whatever_topics_are_chosen():
+    settings = {'topics': ('camera',), 'exclude': ('.*',)}
+    assert selection(**settings).wants('/robot_1/actor')
+    assert selection(**settings, actor_topic='/cell/actor').wants('/cell/actor')
+    assert not selection(**settings, actor_topic='').wants('/robot_1/actor')
+
+
 @pytest.mark.parametrize('settings', [
     {'regex': '('}, {'exclude': ('[',)}, {'topic_compression': ('.*=gzip',)},
     {'topic_compression': ('zstd',)}, {'expected_rates': ('a=0',)}, {'expected_rates': ('a',)},

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import random
 import threading
+import time
+import tracemalloc
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -17,17 +20,27 @@ from rosbags.rosbag2 import Writer
 from rosbags.typesys import Stores
 from rosbags.typesys import get_typestore
 
+from active_collection.bags.episodes import read_metadata
 from active_collection.bags.episodes import read_record
+from active_collection.bags.reader import open_bag
 from active_collection.cli import main as command_line
 from active_collection.episode import Outcome
 from active_collection.episode import StopReason
+from active_collection.errors import BagError
 from active_collection.errors import RecordingError
+from active_collection.mcap import packing
+from active_collection.mcap import records
+from active_collection.mcap.compression import compressor
+from active_collection.mcap.limits import Limits
+from active_collection.mcap.records import MAGIC
+from active_collection.mcap.records import Attachment
+from active_collection.mcap.scan import places
+from active_collection.mcap.source import Source
+from active_collection.mcap.writer import McapFile
 from active_collection.recording.definitions import Definition
-from active_collection.recording.mcap_file import McapFile
-from active_collection.recording.mcap_records import MAGIC
-from active_collection.recording.salvage import salvage_file
-from active_collection.recording.salvage_store import salvage_abandoned
-from active_collection.recording.salvage_store import salvage_path
+from active_collection.recording.salvage.episodes import salvage_abandoned
+from active_collection.recording.salvage.mcap_file import salvage_file
+from active_collection.recording.salvage.path import salvage_path
 from active_collection.recording.store import EpisodeStore
 from active_collection.recording.verify import verify
 
@@ -80,6 +93,40 @@ def test_salvage_keeps_every_complete_chunk(make_bench, tmp_path):
         texts = [bytes(raw)[:5] for _, _, raw in reader.messages()]
     assert texts == [b'%05d' % index for index in range(len(texts))]
     assert list(salvage_abandoned(store, stop=threading.Event())) == []
+
+
+@pytest.mark.parametrize(('jumps', 'least_s'), [
+    ((1_790_000_000,), 1.9), ((-3600,), 1.2), ((3600, -3600), 2.4)])
+def test_an_episode_whose_clock_was_set_before_its_recorder_died_says_so_and_is_no_lifetime(
+        make_bench, tmp_path, jumps, least_s):
+    bench = make_bench(chunk_bytes=10_000, durable_age_s=0.05)
+    bench.add_topic('/a')
+    bench.start(episode_id='e1')
+    bench.send('/a', bytes(500), count=100)
+    for seconds in jumps:
+        bench.clock.pass_s(1)
+        bench.recorder.tick()
+        bench.clock.ns += seconds * 10**9
+        bench.clock.pass_s(0.2)
+        bench.recorder.tick()
+    bench.clock.pass_s(0.8)
+    bench.send('/a', bytes(500), count=100)
+    deadline = time.monotonic() + 30
+    while bench.recorder.snapshot().topics[0].written < 200:
+        assert time.monotonic() < deadline
+        bench.clock.pass_s(0.001)  # what is left in an open chunk is written once it is old
+        time.sleep(0.01)
+    content = {p.name: p.read_bytes() for p in bench.last_path.iterdir()}
+    told = bench.recorder.finish('e1', outcome=Outcome.SUCCESS).clock_jumps
+    store = EpisodeStore(tmp_path / 'other')
+    lay_out(store, 'e1', content)
+
+    [(_, salvaged)] = salvage_abandoned(store, stop=threading.Event())
+
+    record = salvaged.event.record
+    assert [jump.by_s for jump in record.clock_jumps] == pytest.approx(jumps)
+    assert record.clock_jumps == told
+    assert least_s <= record.duration_s <= 3.5
 
 
 def test_live_episode_is_left_alone(bench):
@@ -135,7 +182,7 @@ def test_damaged_chunk_is_left_out_and_the_original_kept(make_bench, tmp_path):
 def whole_file(tmp_path_factory):
     path = tmp_path_factory.mktemp('whole') / 'bag.mcap'
     file = McapFile(path, chunk_bytes=2000)
-    channel = file.add_channel('/a', STRING)
+    channel = file.add_channel('/a', STRING.schema(), metadata={})
     for index in range(200):
         file.write(channel, log_ns=index, publish_ns=index, sequence=index, data=bytes(100))
     file.finish()
@@ -145,7 +192,7 @@ def whole_file(tmp_path_factory):
     return path.read_bytes(), ends
 
 
-def test_file_cut_anywhere_keeps_all_chunks_before_the_cut(whole_file, tmp_path_factory):
+def test_file_cut_anywhere_keeps_all_that_is_whole_before_the_cut(whole_file, tmp_path_factory):
     data, ends = whole_file
 
     @settings(max_examples=60, deadline=None)
@@ -158,7 +205,9 @@ def test_file_cut_anywhere_keeps_all_chunks_before_the_cut(whole_file, tmp_path_
                 salvage_file(directory / 'torn.mcap', directory / 'whole.mcap')
             return
         kept = salvage_file(directory / 'torn.mcap', directory / 'whole.mcap')
-        assert kept.file.messages == max((m for end, m in ends if end <= cut), default=0)
+        in_chunks = max((m for end, m in ends if end <= cut), default=0)
+        following = min((m for end, m in ends if end > cut), default=in_chunks)
+        assert in_chunks <= kept.file.messages <= following
         assert kept.file.messages == sum(t.messages for t in kept.topics)
         if kept.file.messages:
             assert count(directory / 'whole.mcap') == kept.file.messages
@@ -241,3 +290,160 @@ def test_an_empty_file_beside_a_full_one_does_not_lose_that(make_bench, tmp_path
     salvaged = salvage_path(bag)
     assert 'e1_1.mcap: an empty file' in salvaged.summary
     assert count(salvaged.path) == sum(kept.file.messages for kept in salvaged.kept) > 200
+
+
+def chunks_of(path):
+    """Offset and record length of each chunk, found by its records."""
+    with closing(Source(path)) as source:
+        return [(place.offset, place.end) for place in places(source, lambda *_: None)
+                if place.opcode == records.CHUNK]
+
+
+def readable(path):
+    with open_bag(path, on_damage=lambda _: None) as bag:
+        return [m.receive_ns for m in bag.messages()]
+
+
+@pytest.mark.parametrize('compression', ['', 'zstd', 'lz4'])
+@pytest.mark.parametrize('byte', [0, 2, 9, 25, 35, 39, 47])
+@pytest.mark.parametrize('is_closed', [True, False])
+def test_a_flipped_bit_in_the_head_of_a_chunk_costs_no_other_chunk(
+        tmp_path, compression, byte, is_closed):
+    path = tmp_path / 'bag.mcap'
+    write_strings(path, 400, compression=compression)
+    chunks = chunks_of(path)
+    content = bytearray(path.read_bytes())
+    content[chunks[1][0] + byte] ^= 4
+    path.write_bytes(content if is_closed else content[:chunks[-1][1]])
+    had = readable(path)
+
+    salvaged = salvage_path(path)
+
+    assert len(had) >= 390
+    assert readable(salvaged.path / 'bag.mcap') == had
+    assert path.read_bytes()[:100] == content[:100]
+
+
+def write_strings(path, count, *, compression='', profile='ros2', encoding='cdr', extras=()):
+    file = McapFile(path, chunk_bytes=2000, profile=profile)
+    channel = file.add_channel('/a', STRING.schema(), metadata={}, compression=compression,
+                               encoding=encoding)
+    for index in range(count):
+        file.write(channel, log_ns=index, publish_ns=index, sequence=index, data=bytes(200))
+    for record, head in extras:
+        file.add_attachment([record], head)
+    file.finish({'vehicle': {'name': 'r2', 'empty': ''}})
+
+
+def test_damage_in_the_first_chunk_of_a_complete_file_costs_its_messages_alone(
+        make_bench, tmp_path):
+    bench = make_bench(chunk_bytes=10_000)
+    _, content = left_by_a_killed_recorder(bench)
+    first = content['e1_0.mcap'].index(b'/a')
+    damaged = bytearray(content['e1_0.mcap'])
+    damaged[first] ^= 1
+    store = EpisodeStore(tmp_path / 'other')
+    directory = lay_out(store, 'e1', {**content, 'e1_0.mcap': bytes(damaged)})
+    had = len(readable(directory / 'e1_0.mcap'))
+
+    [(_, salvaged)] = salvage_abandoned(store, stop=threading.Event())
+
+    assert count(store.data / salvaged.event.path) >= had > 200
+    aside = directory.with_name('.e1.damaged.recording')
+    assert (aside / 'e1_0.mcap').read_bytes() == bytes(damaged)
+    assert str(aside) in salvaged.summary and 'checksum' in salvaged.summary
+
+
+def test_messages_of_a_chunk_with_a_wrong_checksum_are_kept_and_told(tmp_path):
+    path = tmp_path / 'bag.mcap'
+    write_strings(path, 100)
+    begin, end = chunks_of(path)[1]
+    content = bytearray(path.read_bytes())
+    content[end - 50] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BagError, match='another checksum'), open_bag(path) as strict:
+        list(strict.messages())
+    assert len(readable(path)) == 100
+
+    salvaged = salvage_path(path)
+
+    assert f'byte {begin:,}: chunk: another checksum' in salvaged.summary
+    assert readable(salvaged.path / 'bag.mcap') == list(range(100))
+
+
+def test_nothing_of_a_recording_goes_where_its_salvage_holds_less(make_bench, tmp_path):
+    bench = make_bench(chunk_bytes=10_000)
+    _, content = left_by_a_killed_recorder(bench)
+    store = EpisodeStore(tmp_path / 'other')
+    directory = lay_out(store, 'e1', content)
+    final = directory.with_name('e1')
+    final.mkdir()
+    (final / 'e1_0.mcap').write_bytes(content['e1_0.mcap'][:30_000])
+
+    [(_, error)] = salvage_abandoned(store, stop=threading.Event())
+
+    aside = directory.with_name('.e1.damaged.recording')
+    assert {p.name: p.read_bytes() for p in aside.iterdir()} == content
+    assert aside.name in str(error) and not directory.exists()
+    assert len(readable(salvage_path(aside).path / 'e1_0.mcap')) > 200
+    assert (directory.parent / 'e1_salvaged').is_dir()
+
+
+def test_a_live_recording_is_salvaged_nowhere(bench, tmp_path):
+    bench.add_topic('/a')
+    bench.start(episode_id='e1')
+    bench.send('/a', count=5)
+    for path in (bench.last_path, bench.last_path / 'e1_0.mcap'):
+        with pytest.raises(RecordingError, match='a recorder that is writing it'):
+            salvage_path(path, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('compression', ['zstd', 'lz4'])
+def test_a_chunk_that_claims_gigabytes_takes_no_more_than_the_limit(tmp_path, compression):
+    file = McapFile(tmp_path / 'bag.mcap', chunk_bytes=2000)
+    channel = file.add_channel('/a', STRING.schema(), metadata={})
+    file.write(channel, log_ns=1, publish_ns=1, sequence=1, data=bytes(100))
+    file.close_chunks()
+    packed = compressor(compression)(bytes(100 << 20))
+    assert len(packed) < 1 << 20
+    file.append_chunk([packed], compression=compression, size=100 << 20, crc=0, start_ns=1,
+                      end_ns=2, index={1: [1, 0]})
+    file.finish()
+    limits = Limits(chunk_bytes=1 << 20)
+
+    tracemalloc.start()
+    kept = salvage_file(tmp_path / 'bag.mcap', tmp_path / 'whole.mcap', limits)
+    (tmp_path / 'metadata.yaml').write_text(
+        'rosbag2_bagfile_information: {relative_file_paths: [bag.mcap]}')
+    problems = verify(tmp_path, limits)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert kept.file.messages == 1
+    assert '104,857,600 bytes, more than the limit of 1,048,576' in kept.damages[0]
+    assert any('more than the limit' in line for line in problems)
+    assert peak < 16 << 20
+
+
+def test_a_foreign_files_profile_metadata_and_attachments_are_kept(tmp_path):
+    path = tmp_path / 'bag.mcap'
+    record = packing.attachment(5, 6, 'calibration.json', 'application/json', b'{}' * 1000)
+    write_strings(path, 50, profile='ros1', encoding='ros1', extras=[
+        (record, Attachment(5, 6, 'calibration.json', 'application/json', 0, 2000))])
+
+    salvaged = salvage_path(path)
+
+    assert 'gave up' not in salvaged.summary
+    with (salvaged.path / 'bag.mcap').open('rb') as file:
+        reader = make_reader(file)
+        assert reader.get_header().profile == 'ros1'
+        [attachment] = reader.iter_attachments()
+        assert (attachment.log_time, attachment.create_time) == (5, 6)
+        assert (attachment.name, attachment.data) == ('calibration.json', b'{}' * 1000)
+        [metadata] = reader.iter_metadata()
+        assert (metadata.name, metadata.metadata) == ('vehicle', {'name': 'r2', 'empty': ''})
+        assert reader.get_summary().statistics.attachment_count == 1
+    about = read_metadata(salvaged.path / 'metadata.yaml')['topics_with_message_count'][0]
+    assert about['topic_metadata']['serialization_format'] == 'ros1'
+    assert readable(salvaged.path) == list(range(50))

@@ -19,7 +19,7 @@ from rosbags.typesys import get_typestore
 
 from active_collection.cli import main as command_line
 from active_collection.errors import RecordingError
-from active_collection.recording.salvage_store import salvage_path
+from active_collection.recording.salvage.path import salvage_path
 
 COUNT = 2000
 TYPE = 'std_msgs/msg/String'

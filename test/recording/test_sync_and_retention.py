@@ -13,12 +13,12 @@ from active_collection.cli import sync as sync_command
 from active_collection.episode import Outcome
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import ConfigError
-from active_collection.recording.retention import RetentionRules
+from active_collection.recording.remote_store import Store
 from active_collection.recording.retention import choose
 from active_collection.recording.retention import clean
 from active_collection.recording.retention import remove
+from active_collection.recording.settings import RetentionRules
 from active_collection.recording.sync import MANIFEST
-from active_collection.recording.sync import Store
 from active_collection.recording.sync import sync
 
 DAY_S = 24 * 3600.0

@@ -79,7 +79,8 @@ def assignments(random, number=168):
             issued + took, 'scripted' if round_ == 0 or random.random() < .6 else 'policy',
             'minimum' if round_ == 0 else 'hybrid',
             sum(t.value * t.weight for t in terms) if terms else math.nan,
-            terms, outcome, f'e{index:04}', '' if round_ == 0 else f'20261122T12450{round_}-aa'))
+            terms, outcome, f'e{index:04}', '' if round_ == 0 else f'20261122T12450{round_}-aa',
+            outcome == 'success'))
     return tuple(made)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -15,24 +16,26 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import bag_factory
 
 from active_collection.cli.main import main
-from active_collection.cli.report_collection import in_rounds
-from active_collection.cli.report_collection import read_evaluations
-from active_collection.cli.report_collection import read_ledger
-from active_collection.cli.report_collection import with_episodes
-from active_collection.cli.report_selection import read_pool
-from active_collection.cli.report_selection import read_selection
-from active_collection.cli.report_selection import with_pictures
 from active_collection.config import parse
+from active_collection.episode import HELP_GIVEN
+from active_collection.episode import Actor
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
 from active_collection.episode import Source
 from active_collection.episode import UncertaintySummary
+from active_collection.pipeline.reporting.collected import in_rounds
+from active_collection.pipeline.reporting.collected import read_evaluations
+from active_collection.pipeline.reporting.collected import read_ledger
+from active_collection.pipeline.reporting.collected import with_episodes
+from active_collection.pipeline.reporting.selected import read_pool
+from active_collection.pipeline.reporting.selected import read_selection
+from active_collection.pipeline.reporting.selected import with_pictures
 from active_collection.report.data import Assignment
 from active_collection.report.data import Evaluation
 from active_collection.scenario import Scenario
 from active_collection.scenario import ScenarioSpace
-from active_collection.scheduling.events import Request
-from active_collection.scheduling.ledger import Ledger
+from active_collection.scheduling.assignment import Request
+from active_collection.scheduling.ledger.ledger import Ledger
 from active_collection.scheduling.scheduler import Scheduler
 from active_collection.scheduling.settings import SchedulerSettings
 from active_collection.selection.batch import Pick
@@ -69,8 +72,7 @@ def collect(data):
     for number in range(8):
         now = START + number * 4 * S
         robot = f'arm{number % 2}'
-        grant = scheduler.request(Request(robot, collectors=('scripted',)), now)
-        assigned = grant.assigned
+        assigned = scheduler.request(Request(robot, collectors=('scripted',)), now)
         record = EpisodeRecord(
             f'e{number}', assigned.scenario, robot, Source.SCRIPTED, now, now + 2 * S,
             Outcome.FAILURE if number % 2 else Outcome.SUCCESS,
@@ -142,6 +144,7 @@ def test_ledger_gives_each_lease_with_its_reason_and_end(whole):
     assert len(history.assignments) == 9
     assert [a.outcome for a in history.assignments] == ['success', 'failure'] * 4 + ['running']
     assert all(a.rule and a.terms for a in history.assignments if a.rule != 'minimum_quota')
+    assert [a.is_demonstration for a in history.assignments] == [True, False] * 4 + [False]
     assert history.assignments[0].ended_ns - history.assignments[0].issued_ns == 2 * S
     assert history.factors['pick']['y'].high == 0.5 and history.factors['pick']['y'].unit == 'm'
     assert history.ensembles == (ENSEMBLE,)
@@ -180,6 +183,18 @@ def test_episode_records_correct_the_ledger_and_add_free_episodes():
 
     assert [(a.assignment_id, a.episode_id, a.outcome, a.ended_ns) for a in rows] == [
         ('l1', 'e1', 'discarded', 5), ('l2', 'e2', 'success', 6), ('', 'e3', 'failure', 9)]
+    assert not any(a.is_demonstration for a in rows)  # nor what the policy did alone
+
+
+def test_an_amended_record_makes_a_demonstration_and_unmakes_it():
+    scenario = Scenario('a', 'e')
+    leases = [Assignment('l1', scenario, 'r', 0, 1, outcome='success', episode_id='e1',
+                         is_demonstration=True),
+              Assignment('l2', scenario, 'r', 0, 3, outcome='unknown', episode_id='e2')]
+    records = [EpisodeRecord('e1', scenario, 'r', Source.SCRIPTED, 1, 5, Outcome.FAILURE),
+               EpisodeRecord('e2', scenario, 'r', Source.SCRIPTED, 1, 5, Outcome.SUCCESS)]
+
+    assert [a.is_demonstration for a in with_episodes(leases, records)] == [False, True]
 
 
 def test_pictures_are_those_of_the_bags(whole):
@@ -196,7 +211,7 @@ def test_pictures_are_those_of_the_bags(whole):
         unit = pick.unit
         started = START + int(unit.episode_id[1:]) * 4 * S
         number = int(unit.episode_id[1:]) * 10 + round((unit.stamp_ns - started) / (S / 2))
-        shown = cv2.imdecode(np.frombuffer(pick.picture, np.uint8), cv2.IMREAD_COLOR_RGB)
+        shown = cv2.imdecode(np.frombuffer(pick.picture, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
         wanted = bag_factory.scene(number).astype(float)
         assert np.abs(shown.astype(float) - wanted).mean() < 25
         assert unit.task in {'pick', 'push'} and unit.outcome in {'success', 'failure'}
@@ -207,13 +222,38 @@ def test_pool_has_every_pick_and_every_bag(whole):
     selection = read_selection(Round.open(whole / 'rounds' / '1'), pool)
     picked = [pick.unit.unit_id for pick in selection.picks]
 
-    sampled = read_pool(pool, picked)
+    sampled = read_pool(pool, picked, fail)
 
     assert set(picked) <= {unit.unit_id for unit in sampled.units}
     assert len(sampled.bags) == 8 and sum(bag.units for bag in sampled.bags) == sampled.size
     assert sampled.embeddings.shape == (len(sampled.units), pool.description.dimension)
     touched = {unit.bag for unit in sampled.units if unit.unit_id in picked}
     assert {bag.bag for bag in sampled.bags if len(bag.stamps_ns)} == touched
+
+
+def test_the_timeline_shows_who_acted_when(tmp_path, capsys):
+    bag, start_ns = tmp_path / 'data' / 'episodes' / '2023-11-14' / 'e1', START
+    acts = {0: Actor.POLICY, 2 * S: Actor.NOBODY, 3 * S: Actor.PERSON}
+    bag_factory.write_bag(
+        bag, [*bag_factory.camera(11, period_ns=S // 2, start_ns=start_ns), *(
+            ('/actor', start_ns + after, bag_factory.actor(start_ns + after, who, 'e1'))
+            for after, who in acts.items())],
+        record=EpisodeRecord('e1', Scenario('pick', 'table'), 'arm0', Source.POLICY, start_ns,
+                             start_ns + 5 * S, Outcome.SUCCESS,
+                             tags={HELP_GIVEN: 'teleoperation'}))
+    data = tmp_path / 'data'
+    index([bag], data / 'pool', IndexSettings('descriptor'))
+    choose(data, count=2)
+
+    status, page = report(tmp_path, '--data', data)
+
+    assert status == 0 and 'left out' not in capsys.readouterr().err
+    drawn = re.findall(r'<line x1="([\d.]+)%" x2="([\d.]+)%" [^>]*class="(\w+)" '
+                       r'data-tip="(\w+) acted\n([\d.]+) to ([\d.]+) s"', page)
+    assert drawn == [('0.00', '40.00', 'policy', 'policy', '0.00', '2.00'),
+                     ('60.00', '100.00', 'person', 'person', '3.00', '5.00')]
+    assert 'On the line, who acted: <i class="key actor person"></i>person' in page
+    assert 'policy, then teleoperation' in page
 
 
 def test_whole_data_directory_makes_a_page_with_every_section(whole, tmp_path, capsys):
@@ -285,10 +325,12 @@ def test_round_alone_finds_its_pool(whole, tmp_path):
 
 @pytest.mark.parametrize(('arguments', 'said'), [
     ([], '--data'), (['--data', 'nowhere'], 'nowhere'), (['--pool', 'nowhere'], 'nowhere'),
-    (['--data', '{empty}'], 'nothing to report'), (['--round', '7'], '--round 7'),
+    (['--data', '{empty}'], 'nothing to report'), (['--round', '7'], 'the directory of the round'),
     (['--data', '{whole}', '--round', '7'], '7'), (['--round', 'nowhere'], 'nowhere'),
     (['--data', '{whole}', '--pool', 'nowhere'], 'nowhere')])
-def test_mistake_is_one_line_and_exit_status_2(whole, tmp_path, capsys, arguments, said):
+def test_mistake_is_one_line_and_exit_status_2(
+        whole, tmp_path, monkeypatch, capsys, arguments, said):
+    monkeypatch.setenv('HOME', str(tmp_path))
     empty = tmp_path / 'empty'
     empty.mkdir()
 

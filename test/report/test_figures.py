@@ -119,6 +119,52 @@ def test_even_collection_is_said_to_be_even():
     assert 'nearly evenly' in view.conclusion
 
 
+def demonstrated(tasks, *, failed=''):
+    """Return demonstrations of tasks, and attempts that nobody can learn from."""
+    good = [dataclasses.replace(a, is_demonstration=True) for a in given_assignments(tasks)]
+    return (*good, *given_assignments(failed))
+
+
+def test_demonstrations_stand_beside_those_of_an_even_spread():
+    """A task of the space that was never collected would have had its part."""
+    tried = [Evaluation(number, f'e{number}', {
+        'a': TaskEvaluation(a, 20), 'b': TaskEvaluation(b, 10), 'c': TaskEvaluation(b, 10)})
+        for number, a, b in ((1, 2, 8), (2, 5, 8), (3, 12, 9))]
+    view = collection.build(data_of(
+        assignments=demonstrated('aaaaaabb', failed='bbbbbb'), evaluations=tuple(tried),
+        factors={'a': {}, 'b': {}, 'c': {}, 'd': {}}))
+
+    assert view.spread.even == 2
+    assert view.spread.tasks == (('a', 6), ('b', 2), ('c', 0), ('d', 0))
+    assert view.spread.sentence == (
+        '1\u202ftask of 4 got more than the 2 of an even spread, 6 of 8 in all. After round 3 the '
+        'policy succeeds in 60\u202f% of 20 held-out trials of these tasks and in 90\u202f% of 20 '
+        'of the others, after round 1 in 10\u202f% of 20 and 80\u202f% of 20. No policy was '
+        'trained on an even spread here: what it would have reached is not known.')
+
+
+def test_of_a_spread_nothing_is_said_that_was_not_tried():
+    one = Evaluation(0, 'e', {'a': TaskEvaluation(1, 2)})
+    both = Evaluation(0, 'e', {'a': TaskEvaluation(1, 2), 'b': TaskEvaluation(2, 2)})
+
+    def said(tasks, *tried):
+        data = data_of(assignments=demonstrated(tasks), evaluations=tried)
+        return collection.build(data).spread.sentence
+
+    got = '1\u202ftask of 2 got more than the 2.5 of an even spread, 4 of 5 in all.'
+    assert said('aaaab') == said('aaaab', one) == got
+    assert said('aaaab', both).startswith(
+        f'{got} After the bootstrap the policy succeeds in 50\u202f% of 2 held-out trials of '
+        'these tasks and in 100\u202f% of 2 of the others. No policy')
+    assert said('aab', both) == 'They were spread evenly: 1 or 2 of each task.'
+    assert said('ab', both) == 'They were spread evenly: 1 of each task.'
+
+
+def test_without_demonstrations_or_of_one_task_there_is_no_spread():
+    assert collection.build(data_of(assignments=given_assignments('ab'))).spread is None
+    assert collection.build(data_of(assignments=demonstrated('aa'))).spread is None
+
+
 def test_of_very_many_assignments_the_last_are_shown():
     many = given_assignments('ab' * 3000)
     view = collection.build(data_of(assignments=many))
@@ -281,8 +327,13 @@ def test_thumbnail_keeps_colours():
 
     red = np.zeros((64, 64, 3), np.uint8)
     red[:, :, 0] = 200
-    back = cv2.imdecode(np.frombuffer(thumbnail(red), np.uint8), cv2.IMREAD_COLOR_RGB)
+    back = cv2.imdecode(np.frombuffer(thumbnail(red), np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
     np.testing.assert_allclose(back.reshape(-1, 3).mean(axis=0), (200, 0, 0), atol=4)
+
+
+@pytest.mark.parametrize('shape', [(1, 1, 3), (1, 1), (1, 300, 3)])
+def test_thumbnail_takes_what_is_a_pixel_high(shape):
+    assert thumbnail(np.zeros(shape, np.uint8)).startswith(b'\xff\xd8')
 
 
 @pytest.mark.parametrize('pictures', [0, 1, 500, 2000])

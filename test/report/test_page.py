@@ -29,6 +29,7 @@ from active_collection.report.data import TaskEvaluation
 from active_collection.report.data import Term
 from active_collection.report.data import Unit
 from active_collection.report.data import Verdict
+from active_collection.report.numbers import plain
 from active_collection.report.page import SECTIONS
 from active_collection.report.page import render
 from active_collection.report.page import write_report
@@ -87,7 +88,7 @@ def hostile(value=ALERT):
         title=value, source=value, made_ns=0,
         assignments=tuple(
             Assignment(value, scenario, value, 1, 1, 2, value, value, 1.0,
-                       (Term(value, 1.0),), outcome, value, value)
+                       (Term(value, 1.0),), outcome, value, value, outcome == value)
             for outcome in ('success', 'failure', value)),
         evaluations=(Evaluation(1, value, {value: TaskEvaluation(1, 2, .1),
                                            value + 'b': TaskEvaluation(1, 2, .1)}),),
@@ -117,6 +118,12 @@ def test_page_needs_no_network(text, page):
     script = re.search(r'<script>(.*?)</script>', text, re.DOTALL).group(1)
     assert not re.search(r'fetch\(|XMLHttpRequest|WebSocket|https?:', script)
     assert "default-src 'none'" in text
+
+
+def test_page_compares_with_an_even_spread(text, report):
+    number = sum(a.is_demonstration for a in report.assignments)
+    assert f'<td>{plain(number / 10)}</td>' in text
+    assert 'of an even spread' in text and f'of {number} in all' in text
 
 
 def test_pictures_are_lazy_jpegs(page, report):

@@ -9,6 +9,9 @@ from fleet_peers import Peers
 from fleet_peers import Process
 from fleet_peers import Spinner
 
+from active_collection.scheduling.events import Ended
+from active_collection.scheduling.ledger.ledger import LedgerReader
+
 FAST = {'retry_s': 0.3, 'answer_s': 4.0, 'heartbeat_s': 0.3, 'recorder_silence_s': 1.5}
 
 
@@ -37,6 +40,11 @@ class Setting:
 
     def records(self):
         return list(self.peers.closed.values())
+
+    def handed_back(self):
+        """Return how each lease ended that gave no episode."""
+        with LedgerReader(self.path / 'ledger.sqlite3') as reader:
+            return [entry.event for entry in reader.entries(kinds=(Ended.kind,))]
 
     def start_scheduler(self, **parameters):
         return self.start('scheduler', space=self.space, ledger=self.path / 'ledger.sqlite3',

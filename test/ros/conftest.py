@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every ROS test talks only to itself: its own domain, this machine only."""
 import os
+import signal
 
 import pytest
 
@@ -11,6 +12,10 @@ os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
 os.environ.pop('ROS_LOCALHOST_ONLY', None)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.setdefault('RCUTILS_COLORIZED_OUTPUT', '0')
+# Under nohup, or behind a script's `&`, these are ignored, and by every child too: a closed
+# terminal would end no node, and Ctrl-C no launch.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 rclpy = pytest.importorskip('rclpy')
 

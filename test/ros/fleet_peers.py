@@ -25,10 +25,12 @@ from active_collection.msg import Scenario
 from active_collection.msg import SchedulerState
 from active_collection.srv import FinishEpisode
 from active_collection.srv import ReleaseAssignment
+from active_collection.srv import RepeatEpisode
 from active_collection.srv import RequestAssignment
 from active_collection.srv import StartEpisode
 from active_collection.srv import SteerRobot
 from active_collection.srv import SteerScenario
+from active_collection.srv import TellRobot
 from ament_index_python.packages import get_package_prefix
 from diagnostic_msgs.msg import KeyValue
 from rclpy.action import ActionServer
@@ -45,8 +47,10 @@ from active_collection.episode import Outcome
 from active_collection.episode import Source
 from active_collection.episode import StopReason
 from active_collection.episode import UncertaintySummary
+from active_collection.errors import SchedulingError
 from active_collection.nodes import conversions
 from active_collection.nodes import qos
+from active_collection.scheduling.ledger.ledger import LedgerReader
 
 SPACE = """
 format: 1
@@ -69,6 +73,13 @@ def until(condition, seconds=60.0, what='condition'):
             return value
         time.sleep(0.02)
     raise AssertionError(f'{what} not met within {seconds} s')
+
+
+def finished(ledger):
+    """Return every episode that a ledger counts, in order; none while it is being made."""
+    with suppress(SchedulingError), LedgerReader(ledger) as reader:
+        return [entry.event for entry in reader.entries(kinds=('finished',))]
+    return []
 
 
 class Process:
@@ -139,14 +150,24 @@ class Rig(Node):
         self.accept = threading.Event()
         self.accept.set()
         self.set_ups, self.goals, self.cancelled = [], [], []
+        self.refuses = False
         self.acting = lambda: None
         group = ReentrantCallbackGroup()
         self.setting_up = ActionServer(
             self, SetUpScenario, set_up, self._on_set_up, callback_group=group,
+            goal_callback=self._on_set_up_goal,
             cancel_callback=lambda _: CancelResponse.ACCEPT)
         self.collecting = ActionServer(
             self, CollectEpisode, collect, self._on_collect, callback_group=group,
             goal_callback=self._on_goal, cancel_callback=lambda _: CancelResponse.ACCEPT)
+
+    def hold_next(self):
+        """Let the attempt that is held end, hold the next one, and return its goal."""
+        before = len(self.goals)
+        self.acting = self.act.clear
+        self.act.set()
+        until(lambda: len(self.goals) > before)
+        return self.goals[-1]
 
     def let_go(self):
         """End whatever is held, so that the executor's threads can end."""
@@ -162,6 +183,9 @@ class Rig(Node):
     def _on_goal(self, _):
         self.accept.wait(20)
         return GoalResponse.ACCEPT
+
+    def _on_set_up_goal(self, _):
+        return GoalResponse.REJECT if self.refuses else GoalResponse.ACCEPT
 
     def _on_set_up(self, handle):
         self.set_ups.append(handle.request)
@@ -242,6 +266,7 @@ class Peers(Rig):
         self.open = EpisodeRecord(
             request.episode_id, conversions.scenario_from_msg(request.scenario), self.robot,
             Source(request.source), now, assignment_id=request.assignment_id,
+            operator=request.operator_name,
             tags={tag.key: tag.value for tag in request.tags})
         self.episodes.publish(conversions.episode_to_msg(self.open, state=Episode.RECORDING))
         response.episode_id = request.episode_id
@@ -285,7 +310,7 @@ class Console(Node):
             for kind, name in ((RequestAssignment, 'request_assignment'),
                                (ReleaseAssignment, 'release_assignment'),
                                (SteerScenario, 'steer_scenario'),
-                               (SteerRobot, 'steer_robot'),
+                               (SteerRobot, 'steer_robot'), (RepeatEpisode, 'repeat_episode'),
                                (Trigger, 'pause'), (Trigger, 'resume'), (Trigger, 'drain'))}
 
     def _on_state(self, state):
@@ -301,6 +326,14 @@ class Console(Node):
             self._by_name[name] = self.create_client(Trigger, name)
         return self._call(self._by_name[name], name, None, seconds)
 
+    def tell_about(self, status, word, seconds=10.0):
+        """Say a word to a robot's agent about what a status of the robot showed."""
+        name = f'/{status.robot}/agent/tell'
+        if name not in self._by_name:
+            self._by_name[name] = self.create_client(TellRobot, name)
+        return self._call(self._by_name[name], name, TellRobot.Request(
+            word=word, assignment_id=status.assignment_id, episode_id=status.episode_id), seconds)
+
     @staticmethod
     def _call(client, name, request, seconds):
         assert client.wait_for_service(timeout_sec=seconds), name
@@ -308,9 +341,9 @@ class Console(Node):
         until(future.done, seconds, f'answer of {name}')
         return future.result()
 
-    def ask(self, robot='arm1', collectors=('scripted', 'policy')):
+    def ask(self, robot='arm1', collectors=('scripted', 'policy'), seconds=10.0):
         return self.call('request_assignment', RequestAssignment.Request(
-            robot=robot, collectors=list(collectors)))
+            robot=robot, collectors=list(collectors)), seconds)
 
 
 if __name__ == '__main__':

@@ -7,8 +7,8 @@ import os
 import sys
 import time
 
-from active_collection.nodes.recorder import main
-from active_collection.recording import mcap_file
+from active_collection.mcap import writer
+from active_collection.nodes.recorder.recorder import main
 from active_collection.recording.intake import Intake
 
 
@@ -41,7 +41,7 @@ def slow_down_receiving(rate: float) -> None:
 if __name__ == '__main__':
     where, rate = sys.argv.pop(1), float(sys.argv.pop(1))
     if where == 'disk':
-        mcap_file.os = SlowDisk(rate)
+        writer.os = SlowDisk(rate)
     else:
         slow_down_receiving(rate)
     sys.exit(main())

@@ -41,16 +41,20 @@ def test_it_collects_one_episode_after_another(setting):
         RobotStatus.REPORTING}
 
 
-def test_a_failed_set_up_hands_the_lease_back(setting):
-    setting.peers.ready = False
+@pytest.mark.parametrize(('name', 'failing', 'says'), [
+    ('ready', False, 'drawer blocked'), ('refuses', True, 'refused the goal')])
+def test_a_failed_set_up_hands_the_lease_back(setting, name, failing, says):
+    setattr(setting.peers, name, failing)
     setting.start_scheduler()
     setting.start_agent()
 
-    until(lambda: any(s.state == RobotStatus.FAULT and 'drawer blocked' in s.message
+    until(lambda: any(s.state == RobotStatus.FAULT and says in s.message
                       for s in setting.peers.statuses))
-    setting.peers.ready = True
+    setattr(setting.peers, name, not failing)
 
     until(lambda: setting.console.state and setting.console.state.episodes >= 1)
+    assert all(end.set_up_failed and says in end.reason for end in setting.handed_back())
+    assert setting.handed_back()
 
 
 def test_it_finishes_without_a_scheduler_and_goes_on_with_the_next(setting):

@@ -285,7 +285,7 @@ def test_a_proxys_policy_collects_for_a_task_that_has_nobody_else(ros, tmp_path)
 
 HELD_UP = """
 import sys, time, rclpy
-from active_collection.nodes.agent import AgentNode
+from active_collection.nodes.agent.agent import AgentNode
 rclpy.init(args=['--ros-args', '-r', '__ns:=/arm1', '-p', 'heartbeat_s:=0.1'])
 node = AgentNode()
 node.create_timer(0.05, lambda: time.sleep(3.0))
@@ -308,7 +308,7 @@ def test_heartbeats_go_on_while_callbacks_are_held_up(setting):
 
 @pytest.mark.parametrize(('parameter', 'value', 'words'), [
     ('collect_action', 'collect episode', 'collect_action'),
-    ('on_high_uncertainty', 'hand_over', "'teleoperation' among the collectors"),
+    ('on_high_uncertainty', 'hand_over', 'teleoperation among them'),
     ('confirm', 'sometimes', 'confirm'),
 ])
 def test_a_parameter_that_makes_no_sense_ends_the_start_with_one_line(

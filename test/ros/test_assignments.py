@@ -12,13 +12,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / 'scheduling'))
 from fleets import SPACE
 
 from active_collection.config import parse
-from active_collection.nodes.assignments import LeaseMessages
-from active_collection.nodes.assignments import lease_to_msg
+from active_collection.nodes.scheduler.assignments import LeaseMessages
+from active_collection.nodes.scheduler.assignments import lease_to_msg
 from active_collection.scenario import Scenario
 from active_collection.scenario import ScenarioSpace
-from active_collection.scheduling.answers import Grant
-from active_collection.scheduling.events import Assigned
-from active_collection.scheduling.events import Request
+from active_collection.scheduling.assignment import Assignment
+from active_collection.scheduling.assignment import Request
 
 S = 1_000_000_000
 
@@ -29,12 +28,11 @@ def space():
 
 
 def grant(assignment_id, deadline_s=30):
-    assigned = Assigned(
+    return Assignment(
         assignment_id=assignment_id, request=Request('arm1', collectors=('scripted',)),
         scenario=Scenario.of('push', 'lab', {'x': 0.1}), collector='scripted',
         reset_required=True, time_limit_s=30.0, rule='uniform', score=1.0, terms=(),
-        runners_up=(), ensemble_id='', deadline_ns=0, draw=0.5)
-    return Grant(assigned, 5 * S, deadline_s * S)
+        runners_up=(), ensemble_id='', deadline_ns=deadline_s * S, draw=0.5, issued_ns=5 * S)
 
 
 def test_kept_messages_are_what_new_ones_would_be(space):

@@ -19,9 +19,9 @@ from rclpy.action import ActionClient
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.executors import SingleThreadedExecutor
 
+from active_collection.collecting.collection_robot import StoppedError
+from active_collection.collecting.collection_robot import UnavailableError
 from active_collection.nodes.calls import Calls
-from active_collection.scheduling.collection_robot import StoppedError
-from active_collection.scheduling.collection_robot import UnavailableError
 
 
 class Asking:

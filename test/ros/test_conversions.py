@@ -7,7 +7,10 @@ import pytest
 from active_collection.msg import Episode
 from active_collection.msg import Factor
 from active_collection.msg import Scenario as ScenarioMsg
+from rclpy.serialization import deserialize_message
+from rclpy.serialization import serialize_message
 
+from active_collection.episode import ClockJump
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
 from active_collection.episode import Source
@@ -36,12 +39,17 @@ def test_an_episode_survives_its_message(outcome):
         stop_reason=StopReason.FINISHED, assignment_id='a1', operator='Ada', revision=3,
         notes='slow', tags={'lamp': 'off'},
         topics=(TopicStatistics('/a', 't', 5, 4, 1, 0, 100, 2.5, 5.0, 0.5, 0.125),),
-        uncertainty=UncertaintySummary('e1', 'm1', 2, 0.5, 0.75, 0.75, 0.25, 1.0, 0.5))
+        uncertainty=UncertaintySummary(
+            'e1', 'm1', 2, 0.5, 0.75, 0.75, 0.25, 1.0, 0.5, trained_on={'pick': 3, 'put': 1},
+            held_out_loss={'pick': 0.0625}),
+        lasted_s=0.5, clock_jumps=(ClockJump(0.25, -3600.0), ClockJump(0.375, 7200.0)))
 
     message = conversions.episode_to_msg(
         record, state=Episode.CLOSED, path='episodes/x/e1', size=9)
 
     assert conversions.episode_from_msg(message) == record
+    assert conversions.episode_from_msg(deserialize_message(
+        serialize_message(message), Episode)) == record
     assert (message.has_losses, message.path, message.size) == (True, 'episodes/x/e1', 9)
 
 

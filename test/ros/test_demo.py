@@ -15,9 +15,11 @@ from rosbags.highlevel import AnyReader
 
 from active_collection.bags.episodes import find_episodes
 from active_collection.bags.episodes import read_record
+from active_collection.bags.reader import open_bag
+from active_collection.episode import Actor
 
 PROGRAM = [sys.executable, '-c',
-           'from active_collection.nodes.demo import main; import sys; sys.exit(main())']
+           'from active_collection.nodes.demo.demo import main; import sys; sys.exit(main())']
 SMALL = ['--tasks', 'drawer_close,reach', '--demonstrations', '2', '--rounds', '1', '--budget',
          '3', '--members', '2', '--evaluations', '1', '--frames', '8', '--rate', '0']
 
@@ -33,6 +35,13 @@ def start(directory: Path, *arguments: str) -> subprocess.Popen:
         return subprocess.Popen(
             [*PROGRAM, '--data', str(directory / 'data'), *arguments], cwd=directory,
             stdout=log, stderr=subprocess.STDOUT)
+
+
+def first_actor(path: Path) -> Actor:
+    """Return who acts first by the messages that are about this episode."""
+    with open_bag(path) as bag:
+        said = (message.decode() for message in bag.messages([f'/{bag.episode.robot}/actor']))
+        return next(Actor(told.actor) for told in said if told.episode_id == path.name)
 
 
 def test_the_loop_runs_from_demonstrations_to_a_report(tmp_path):
@@ -51,6 +60,7 @@ def test_the_loop_runs_from_demonstrations_to_a_report(tmp_path):
         for path in bag.glob('*.mcap'):
             with path.open('rb') as file:
                 assert sum(1 for _ in make_reader(file).iter_messages()) > 0
+        assert first_actor(bag) is read_record(bag).source.actor
     steered = [record for record in map(read_record, bags) if record.uncertainty.steps]
     assert steered, 'no episode was scored by the ensemble'
     assert len(list((data / 'evaluations').glob('*.json'))) == 2

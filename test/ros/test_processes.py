@@ -11,8 +11,8 @@ import time
 import psutil
 import pytest
 
-from active_collection.nodes.processes import Processes
-from active_collection.nodes.processes import ProcessFailedError
+from active_collection.nodes.demo.processes import Processes
+from active_collection.nodes.demo.processes import ProcessFailedError
 
 SLEEPER = [sys.executable, '-c', 'import signal; print("up", flush=True); signal.pause()']
 STUBBORN = [sys.executable, '-c',
@@ -49,7 +49,7 @@ def test_one_that_ends_by_itself_is_named_with_its_last_line(tmp_path):
 
 
 def test_one_that_ignores_signals_is_killed(tmp_path, monkeypatch):
-    monkeypatch.setattr('active_collection.nodes.processes.GRACE_S', 0.2)
+    monkeypatch.setattr('active_collection.nodes.demo.processes.GRACE_S', 0.2)
     processes = Processes(tmp_path, os.environ)
     processes.start('stubborn', STUBBORN)
     until(lambda: 'up' in processes.log('stubborn').read_text())
@@ -60,7 +60,7 @@ def test_one_that_ignores_signals_is_killed(tmp_path, monkeypatch):
 def test_children_end_when_the_parent_is_killed(tmp_path):
     program = (
         'import os, sys, signal\nfrom pathlib import Path\n'
-        'from active_collection.nodes.processes import Processes\n'
+        'from active_collection.nodes.demo.processes import Processes\n'
         f'p = Processes(Path({str(tmp_path)!r}), os.environ)\n'
         f'p.start("child", {SLEEPER!r})\nsignal.pause()\n')
     parent = subprocess.Popen([sys.executable, '-c', program], cwd=tmp_path)

@@ -215,9 +215,10 @@ def test_a_data_directory_that_cannot_be_written_ends_in_one_line(peer, recorder
 
 
 @pytest.mark.parametrize('parameter', [
-    'topics', 'required_topics', 'expected_rates', 'uncertainty_topic'])
+    'topics', 'required_topics', 'expected_rates', 'uncertainty_topic', 'actor_topic'])
 def test_a_topic_name_that_is_none_ends_in_one_line_that_has_it(recorder, parameter):
-    value = {'expected_rates': "['not a name=3']", 'uncertainty_topic': "'not a name'"}
+    value = {'expected_rates': "['not a name=3']", 'uncertainty_topic': "'not a name'",
+             'actor_topic': "'not a name'"}
     process = recorder(**{parameter: value.get(parameter, "['not a name']")})
     output, _ = process.communicate(timeout=20)
     assert process.returncode == 2 and output.count('\n') == 1 and "'not a name'" in output

@@ -70,10 +70,13 @@ def test_clock_that_jumps_back_and_forward_loses_no_message(peer, recorder, set_
     assert stored == [
         (10 * turn + n, second) for turn, second in enumerate((400, 90_000, 1002))
         for n in range(1, 11)]
-    jumps = read_record(path).tags['clock_jumps']
+    record = read_record(path)
+    jumps = ', '.join(map(str, record.clock_jumps))
     assert jumps.count(' after ') == 3 and verify(path) == []
+    assert 0 < answer.episode.duration == record.duration_s < 300
+    assert [j.by for j in answer.episode.clock_jumps] == [j.by_s for j in record.clock_jumps]
     assert peer.start('e2').code == StartEpisode.Response.ACCEPTED
-    assert 'clock_jumps' not in {tag.key for tag in peer.finish('e2').episode.tags}
+    assert peer.finish('e2').episode.clock_jumps == []
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=10)
     assert process.returncode == 0 and 'e1: success' in output
@@ -87,3 +90,22 @@ def test_time_that_stands_still_keeps_no_episode_open_beyond_its_limit(
     assert peer.start('e1').code == StartEpisode.Response.ACCEPTED
     wait_for(lambda: any(e.state == Episode.CLOSED for e in peer.episodes), 'its end')
     assert peer.episodes[-1].stop_reason == 'time_limit'
+
+
+def test_what_a_killed_recorder_leaves_says_that_the_clock_was_set(
+        peer, recorder, set_time, tmp_path):
+    process = recorder(use_sim_time=True)
+    set_time(1000)
+    assert peer.start('e1').code == StartEpisode.Response.ACCEPTED
+    set_time(1_790_000_000)
+    [left] = (tmp_path / 'data').glob('episodes/*/e1.recording')
+    wait_for(lambda: read_record(left).clock_jumps, 'the jump on the disk')
+    process.kill()
+    process.wait()
+
+    recorder(use_sim_time=True)
+
+    wait_for(lambda: any(e.state == Episode.CLOSED for e in peer.episodes), 'the salvaged one')
+    episode = peer.episodes[-1]
+    assert episode.stop_reason == 'salvaged' and 0 < episode.duration < 300
+    assert [round(jump.by, -4) for jump in episode.clock_jumps] == [1_790_000_000]

@@ -20,10 +20,10 @@ PROGRAM = textwrap.dedent("""
     import threading
     import time
     from pydantic import Field
-    from rclpy.node import Node
     from active_collection.config import Model
-    from active_collection.nodes.parameters import declare
+    from active_collection.nodes.parameters import ParameterNode
     from active_collection.nodes.run import run
+    from active_collection.nodes.unexpected import FatalError
 
     class Disk(Model):
         reserve: float = Field(default=1.0, ge=0, description='bytes kept free')
@@ -33,19 +33,26 @@ PROGRAM = textwrap.dedent("""
         topics: tuple[str, ...] = ()
         disk: Disk = Disk()
 
-    class Probe(Node):
+    class Probe(ParameterNode):
         def __init__(self):
             super().__init__('probe', automatically_declare_parameters_from_overrides=True)
-            settings = declare(self, Settings)
+            settings = self.declare_settings(Settings)
             self.create_timer(0.01, self.tick)
-            self.fail = settings.data == 'fail'
+            self.fails = settings.data == 'fails'
+            self.fatal = settings.data == 'fatal'
+            self.times = 0
             self.interrupts = settings.data == 'interrupts'
             self.closed = threading.Event()
             print('ready', settings.model_dump_json(), flush=True)
 
         def tick(self):
-            if self.fail:
+            if self.fails:
+                self.times += 1
+                if self.times == 3:
+                    print('went on', flush=True)
                 raise RuntimeError('broken callback')
+            if self.fatal:
+                raise FatalError from RuntimeError('the end')
             if self.interrupts:
                 os.kill(os.getpid(), signal.SIGTERM)
                 assert self.closed.wait(9.0)
@@ -97,7 +104,7 @@ def line(process, timeout_s=20):
     return process.stdout.readline()
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_closes_the_node_and_ends_with_status_0(probe, number):
     process = probe('data:=/d')
     assert line(process).startswith('ready')
@@ -166,13 +173,26 @@ def test_a_callback_at_work_when_the_signal_comes_is_done_first(probe):
     assert out.splitlines()[-3:] == ['closed', 'done', 'shut down at rest']
 
 
-def test_a_callback_that_fails_ends_the_process_with_status_1(probe):
-    process = probe('data:=fail')
+def test_a_callback_that_raises_what_nobody_foresaw_is_told_once_and_the_node_goes_on(probe):
+    process = probe('data:=fails')
+    line(process)  # ready
+    assert line(process) == 'went on\n'
+
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=20)
+
+    assert process.returncode == 0
+    assert err.count('RuntimeError: broken callback at probe.py:') == 1
+    assert err.count('Traceback') == 1
+
+
+def test_a_callback_ends_the_process_where_it_says_so(probe):
+    process = probe('data:=fatal')
 
     _, err = process.communicate(timeout=20)
 
     assert process.returncode == 1
-    assert 'broken callback' in err
+    assert 'RuntimeError: the end' in err
 
 
 def test_a_missing_parameter_file_is_named(probe, tmp_path):
@@ -189,17 +209,33 @@ def test_a_missing_parameter_file_is_named(probe, tmp_path):
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize('library', ['rclpy', 'torch'])  # imported early, and late
+@pytest.mark.parametrize('library', ['rclpy', 'pydantic_core'])  # imported early, and late
 def test_a_node_that_is_interrupted_while_it_is_imported_ends_without_a_word(number, library):
     prefix = Path(get_package_prefix('active_collection'))
     node = subprocess.Popen([sys.executable, str(prefix / 'lib/active_collection/uncertainty')],
                             stderr=subprocess.PIPE, text=True)
     maps, deadline = Path(f'/proc/{node.pid}/maps'), time.monotonic() + 60
-    while f'/{library}/' not in maps.read_text():
-        assert time.monotonic() < deadline, f'{library} is not imported'
-    node.send_signal(number)
+    try:
+        while f'/{library}/' not in maps.read_text():
+            assert time.monotonic() < deadline, f'{library} is not imported'
+        node.send_signal(number)
+        _, said = node.communicate(timeout=20)
+    finally:
+        node.kill()
 
-    _, said = node.communicate(timeout=20)
+    assert (said, node.returncode) == ('', 0)
 
-    assert said == ''
-    assert node.returncode in {-number, 0}
+
+def test_a_node_whose_library_is_not_installed_says_which_and_how_to_get_it(tmp_path):
+    (tmp_path / 'pydantic').mkdir()
+    (tmp_path / 'pydantic' / '__init__.py').write_text(
+        "raise ModuleNotFoundError('No module named pydantic', name='pydantic')")
+    recorder = Path(get_package_prefix('active_collection')) / 'lib/active_collection/recorder'
+
+    result = subprocess.run(
+        [sys.executable, str(recorder)], capture_output=True, text=True, timeout=60,
+        env=os.environ | {'PYTHONPATH': f'{tmp_path}:{os.environ["PYTHONPATH"]}'})
+
+    assert (result.returncode, result.stdout) == (2, '')
+    assert result.stderr.startswith('recorder: found no Python package pydantic, expected pip')
+    assert len(result.stderr.splitlines()) == 1

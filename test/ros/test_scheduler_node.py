@@ -24,7 +24,7 @@ from fleet_peers import until
 
 from active_collection.nodes import conversions
 from active_collection.nodes import qos
-from active_collection.scheduling.ledger import LedgerReader
+from active_collection.scheduling.ledger.ledger import LedgerReader
 
 
 @pytest.fixture
@@ -154,8 +154,8 @@ def test_a_lease_can_be_handed_back(console, start):
 
 @pytest.mark.parametrize(('parameters', 'says'), [
     ({'space': 'missing.yaml'}, 'missing.yaml'),
-    pytest.param({'rule': 'hybird'}, "did you mean 'hybrid'", marks=pytest.mark.slow),
-    pytest.param({'epsilon': 2.0}, 'epsilon', marks=pytest.mark.slow),
+    pytest.param({'rule': 'valeu'}, "did you mean 'value'", marks=pytest.mark.slow),
+    pytest.param({'confidence': 2.0}, 'confidence', marks=pytest.mark.slow),
     ({'epsilom': 0.2}, "'epsilom'"),
     pytest.param({'ledger': '/proc/nowhere/l.sqlite3'}, '/proc/nowhere',
                  marks=pytest.mark.slow),

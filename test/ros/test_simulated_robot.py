@@ -12,6 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,6 +25,7 @@ pytest.importorskip('rclpy')
 if importlib.util.find_spec('metaworld') is None:
     pytest.skip('Meta-World is not installed', allow_module_level=True)
 
+sys.path.insert(0, str(Path(__file__).parent))
 from action_msgs.msg import GoalStatus
 from active_collection.action import CollectEpisode
 from active_collection.action import SetUpScenario
@@ -32,6 +34,7 @@ from active_collection.msg import Scenario as ScenarioMsg
 from active_collection.msg import UncertaintyEstimate
 from geometry_msgs.msg import PoseArray
 from geometry_msgs.msg import PoseStamped
+from parameter_peers import Parameters
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CameraInfo
@@ -65,8 +68,8 @@ def running(namespace, environment=None, **parameters):
     """Start a simulated robot; it does not outlive the block."""
     given = [part for name, value in parameters.items() for part in ('-p', f'{name}:={value}')]
     process = subprocess.Popen(
-        [sys.executable, '-m', 'active_collection.nodes.simulated_robot', '--ros-args',
-         '-r', f'__ns:=/{namespace}', *given],
+        [sys.executable, '-m', 'active_collection.nodes.simulated_robot.simulated_robot',
+         '--ros-args', '-r', f'__ns:=/{namespace}', *given],
         stderr=subprocess.PIPE, text=True, cwd='/', env={**os.environ, **(environment or {})})
     try:
         yield process
@@ -127,6 +130,11 @@ def asked(bench, call, *arguments):
     return result_of(result_of(bench.node.executor.create_task(call, *arguments)))
 
 
+def done_with(node, destroy, endpoint):
+    """Destroy something in the executor's thread, which would else wait on what is gone."""
+    result_of(node.executor.create_task(destroy, endpoint))
+
+
 def ended(bench, goal):
     return asked(bench, goal.get_result_async)
 
@@ -181,6 +189,20 @@ def test_scripted_episode_succeeds_and_every_step_is_heard_with_one_stamp(bench)
     assert np.ptp(hand, axis=0).max() > 0.1
     commands = np.array([m.position for m in bench.heard['action']])
     assert commands.shape[1] == 4 and np.abs(commands).max() <= 1.0
+
+
+def test_what_is_set_while_it_runs_counts_from_the_next_episode_on(bench):
+    parameters = Parameters(bench.node, 'simulated_robot')
+    assert parameters.set_together({'max_steps': 3, 'idle_rate_hz': 0}) == ''
+    assert 'is read when the node starts' in parameters.set('camera_size', 32)
+    assert set_up(bench, PUSH).ready
+
+    answer = ended(bench, begin(bench))
+
+    assert (answer.result.outcome, answer.result.steps) == (Episode.FAILURE, 3)
+    assert parameters.set_together({'max_steps': 300, 'idle_rate_hz': 20.0}) == ''
+    forget(bench)
+    wait_until(lambda: bench.heard['joint_states'], 'an idle robot that is heard again')
 
 
 def test_camera_shows_the_scene(bench):
@@ -241,8 +263,8 @@ def test_policy_acts_on_the_answer_to_its_own_observation(bench):
     for message in bench.heard['action']:
         expected = np.clip(given[stamp_ns(message)], -1, 1)
         assert np.array(message.position) == pytest.approx(expected, abs=1e-6)
-    bench.node.destroy_subscription(subscription)
-    bench.node.destroy_publisher(answers)
+    done_with(bench.node, bench.node.destroy_subscription, subscription)
+    done_with(bench.node, bench.node.destroy_publisher, answers)
 
 
 def test_policy_that_answers_with_chunks_is_asked_again_after_chunk_steps(node):
@@ -271,7 +293,7 @@ def test_policy_that_answers_with_chunks_is_asked_again_after_chunk_steps(node):
         assert result.steps == 12
         wait_until(lambda: len(heard['action']) == 12, 'twelve actions')
         stop(process)
-    node.destroy_subscription(subscription)
+    done_with(node, node.destroy_subscription, subscription)
 
     acted = [(given[stamp_ns(m)], round(m.position[0] * 1000), round(m.position[1] * 1000))
              for m in heard['action']]
@@ -297,7 +319,7 @@ def test_policy_acts_only_once_it_is_conditioned_on_the_right_task(node):
             assert result.outcome == Episode.ABORTED
             assert why in result.message
         stop(process)
-    node.destroy_publisher(scenario)
+    done_with(node, node.destroy_publisher, scenario)
 
 
 def test_scenario_that_cannot_be_set_up_says_why(bench):

@@ -106,8 +106,8 @@ def stamped(message, stamp):
     return message
 
 
-def wait_for(condition, what):
-    deadline = time.monotonic() + DEADLINE_S
+def wait_for(condition, what, *, seconds=DEADLINE_S):
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f'waited in vain for {what}'
         time.sleep(0.01)

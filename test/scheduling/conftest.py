@@ -25,9 +25,9 @@ def fleet(space, tmp_path):
     """Return a maker of fleets; settings by keyword."""
     made = []
 
-    def make(the_space=space, **settings):
+    def make(the_space=space, *, snapshot_events=1000, **settings):
         made.append(Fleet(the_space, tmp_path / f'{len(made)}.sqlite3',
-                          SchedulerSettings(**settings)))
+                          SchedulerSettings(**settings), snapshot_events=snapshot_events))
         return made[-1]
 
     yield make

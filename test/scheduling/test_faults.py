@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from fleets import SPACE
@@ -24,13 +25,13 @@ from hypothesis import strategies as st
 from active_collection.config import parse
 from active_collection.episode import Outcome
 from active_collection.scenario import ScenarioSpace
-from active_collection.scheduling.answers import Counted
-from active_collection.scheduling.answers import Grant
-from active_collection.scheduling.answers import Refused
+from active_collection.scheduling.assignment import Assignment
 from active_collection.scheduling.events import Finished
-from active_collection.scheduling.ledger import LedgerReader
+from active_collection.scheduling.fleet.refusal import Refused
+from active_collection.scheduling.fleet.results import Counted
+from active_collection.scheduling.ledger.ledger import LedgerReader
+from active_collection.scheduling.ledger.verification import problems
 from active_collection.scheduling.settings import SchedulerSettings
-from active_collection.scheduling.verify import problems
 
 # A fleet at full speed in a process of its own. It says what it was told after the ledger has it.
 WORKER = textwrap.dedent("""
@@ -39,20 +40,20 @@ WORKER = textwrap.dedent("""
     from fleets import SPACE, S, Fleet, request
     from active_collection.config import parse
     from active_collection.scenario import ScenarioSpace
-    from active_collection.scheduling.answers import Grant
-    from active_collection.scheduling.orders import RobotSteered, Steered
+    from active_collection.scheduling.assignment import Assignment
+    from active_collection.scheduling.orders import RobotOrder, ScenarioOrder
     from active_collection.scheduling.settings import SchedulerSettings
 
     place, said, chance = sys.argv[2], os.open(sys.argv[3], os.O_WRONLY | os.O_APPEND), random
     one = Fleet(parse(SPACE, ScenarioSpace, where='space'), place,
-                SchedulerSettings(snapshot_events=7, lease_s=3))
+                SchedulerSettings(lease_s=3), snapshot_events=7)
     print('ready', flush=True)
     while True:
         robots = chance.sample([f'arm{k}' for k in range(8)], chance.randint(1, 4))
         for answer in one.scheduler.request_many([request(r) for r in robots], one.now):
-            if not isinstance(answer, Grant):
+            if not isinstance(answer, Assignment):
                 continue
-            assigned = answer.assigned
+            assigned = answer
             os.write(said, f'granted {assigned.assignment_id}\\n'.encode())
             if chance.random() < 0.6:
                 one.report(assigned, ensemble=chance.choice(['', 'e1', 'e2']))
@@ -61,9 +62,9 @@ WORKER = textwrap.dedent("""
         one.scheduler.tick(one.now)
         if chance.random() < 0.05:
             task = chance.choice(['pick', 'push', 'pour'])
-            one.scheduler.steer(Steered('preempt', task, '', 1.0, one.now + S, 'ann', 'x',
+            one.scheduler.steer(ScenarioOrder('preempt', task, '', 1.0, one.now + S, 'ann', 'x',
                                         priority=1), one.now)
-            one.scheduler.steer_robot(RobotSteered(
+            one.scheduler.steer_robot(RobotOrder(
                 chance.choice(['drain', 'resume']), 'arm0', one.now + S, 'ann', 'x'), one.now)
 """)
 
@@ -97,14 +98,14 @@ def kill_often(place, here, scratch, kills, seed):
     assert len(finished) > kills
 
 
-def test_a_killed_scheduler_loses_and_doubles_nothing(tmp_path, request):
-    kill_often(tmp_path / 'ledger.sqlite3', request.path.parent, tmp_path, kills=3, seed=0)
+def test_a_killed_scheduler_loses_and_doubles_nothing(tmp_path):
+    kill_often(tmp_path / 'ledger.sqlite3', Path(__file__).parent, tmp_path, kills=3, seed=0)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_fifty_kills_lose_and_double_nothing(tmp_path, request):
-    kill_often(tmp_path / 'ledger.sqlite3', request.path.parent, tmp_path, kills=50, seed=1)
+def test_fifty_kills_lose_and_double_nothing(tmp_path):
+    kill_often(tmp_path / 'ledger.sqlite3', Path(__file__).parent, tmp_path, kills=50, seed=1)
 
 
 @given(seed=st.integers(0, 10**6))
@@ -117,11 +118,11 @@ def test_messages_dropped_doubled_and_reordered_count_each_episode_once(tmp_path
     for _ in range(60):
         robot = f'arm{chance.randrange(4)}'
         answer = one.ask(robot)
-        if isinstance(answer, Grant) and chance.random() < 0.7:
-            name = f'e-{answer.assigned.assignment_id}'
+        if isinstance(answer, Assignment) and chance.random() < 0.7:
+            name = f'e-{answer.assignment_id}'
             if name not in truth:
                 outcome = chance.choice([Outcome.SUCCESS, Outcome.FAILURE, Outcome.ABORTED])
-                truth[name] = episode(answer.assigned, outcome=outcome)
+                truth[name] = episode(answer, outcome=outcome)
                 mail += [truth[name]] * chance.choice([1, 1, 2, 3])
             elif chance.random() < 0.3:
                 truth[name] = replace(truth[name], revision=truth[name].revision + 1,
@@ -130,7 +131,7 @@ def test_messages_dropped_doubled_and_reordered_count_each_episode_once(tmp_path
         if mail and chance.random() < 0.7:
             one.scheduler.finished(mail.pop(chance.randrange(len(mail))), one.now)
         if chance.random() < 0.7:
-            one.scheduler.heartbeat(robot, one.scheduler.books.held_by.get(robot, ''), one.now)
+            one.scheduler.heartbeat(robot, one.scheduler.fleet.held_by.get(robot, ''))
         one.wait(chance.choice([0, 1, 1, 3]))
         if chance.random() < 0.05:
             one.restart()
@@ -138,7 +139,7 @@ def test_messages_dropped_doubled_and_reordered_count_each_episode_once(tmp_path
     for record in mail:
         one.scheduler.finished(record, one.now)
 
-    counts = one.scheduler.state(one.now).tasks
+    counts = one.scheduler.status(one.now).tasks
     expected = Counter(record.outcome for record in truth.values())
     assert sum(t.successes for t in counts) == expected[Outcome.SUCCESS]
     assert sum(t.failures for t in counts) == expected[Outcome.FAILURE]
@@ -157,7 +158,7 @@ def test_a_robot_that_comes_back_from_the_dead_is_heard(fleet):
     one.report(held)
     one.report(other)
 
-    assert one.scheduler.state(one.now).episodes == 2
+    assert one.scheduler.status(one.now).episodes == 2
     assert one.grant('arm1').attempt == 1
     assert one.now == START + 4 * S
 
@@ -170,7 +171,7 @@ def test_a_fleet_whose_questions_and_answers_get_lost_holds_one_lease_a_robot(
     chance = random.Random(seed)
     one = Fleet(parse(SPACE, ScenarioSpace, where='space'),
                 tmp_path_factory.mktemp('ledger') / 'a.sqlite3',
-                SchedulerSettings(lease_s=4, snapshot_events=11))
+                SchedulerSettings(lease_s=4), snapshot_events=11)
     robots = [f'arm{k}' for k in range(6)]
     heard, reported = {}, {}
 
@@ -180,12 +181,11 @@ def test_a_fleet_whose_questions_and_answers_get_lost_holds_one_lease_a_robot(
     for _ in range(60):
         asking = [r for r in chance.sample(robots, chance.randint(1, 6)) if not is_lost()]
         answers = one.scheduler.request_many([request(r) for r in asking], one.now)
-        for robot, answer in zip(asking, answers, strict=True):
-            if isinstance(answer, Grant) and not is_lost():
-                heard[robot] = answer.assigned
+        heard.update((robot, answer) for robot, answer in zip(asking, answers, strict=True)
+                     if isinstance(answer, Assignment) and not is_lost())
         for robot, assigned in sorted(heard.items()):
             if not is_lost():
-                one.scheduler.heartbeat(robot, assigned.assignment_id, one.now)
+                one.scheduler.heartbeat(robot, assigned.assignment_id)
             if chance.random() < 0.4:
                 name = f'e-{assigned.assignment_id}'
                 reported.setdefault(name, episode(assigned))
@@ -199,14 +199,14 @@ def test_a_fleet_whose_questions_and_answers_get_lost_holds_one_lease_a_robot(
         one.wait(chance.choice([0, 1, 2]))
         if chance.random() < 0.05:
             one.restart()
-        books = one.scheduler.books
-        assert len({lease.robot for lease in books.leases.values()}) == len(books.leases)
+        fleet = one.scheduler.fleet
+        assert len({lease.robot for lease in fleet.leases.values()}) == len(fleet.leases)
         assert all(count <= one.space.environments[name].capacity
-                   for name, count in books.busy.items())
+                   for name, count in fleet.busy.items())
     for record in reported.values():
         one.scheduler.finished(record, one.now)
 
-    assert sum(t.successes for t in one.scheduler.state(one.now).tasks) == len(reported)
+    assert sum(t.successes for t in one.scheduler.status(one.now).tasks) == len(reported)
     assert problems(one.ledger) == []
     one.close()
 
@@ -218,7 +218,7 @@ def test_a_ledger_on_a_disk_that_fills_up_refuses_until_there_is_room(space, tmp
                       capture_output=True).returncode:
         pytest.skip('a small file system needs the right to mount one')
     try:
-        one = Fleet(space, disk / 'ledger.sqlite3', SchedulerSettings(snapshot_events=10**6))
+        one = Fleet(space, disk / 'ledger.sqlite3', snapshot_events=10**6)
         held = [one.grant(f'arm{k}') for k in range(4)]
         filler = (disk / 'filler').open('wb', buffering=0)
         with contextlib.suppress(OSError), filler:
@@ -228,12 +228,13 @@ def test_a_ledger_on_a_disk_that_fills_up_refuses_until_there_is_room(space, tmp
         answers = [one.ask(f'late{k}', capabilities=('x' * 900,)) for k in range(200)]
 
         assert answers[-1].code is Refused.UNAVAILABLE and 'full' in answers[-1].message
-        kept = {lease.assigned.assignment_id for lease in one.scheduler.books.leases.values()}
+        kept = {lease.assignment_id for lease in one.scheduler.fleet.leases.values()}
         (disk / 'filler').unlink()
+        one.wait(2)
         assert one.report(held[0]) is Counted.COUNTED
         one.restart()
-        assert {a.assignment_id for a in held[1:]} <= set(one.scheduler.books.leases)
-        assert set(one.scheduler.books.leases) == kept - {held[0].assignment_id}
+        assert {a.assignment_id for a in held[1:]} <= set(one.scheduler.fleet.leases)
+        assert set(one.scheduler.fleet.leases) == kept - {held[0].assignment_id}
         assert problems(one.ledger) == []
         one.close()
     finally:

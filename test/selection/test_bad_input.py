@@ -105,7 +105,7 @@ def test_a_wrong_argument_is_one_line(data, capsys, arguments, line):
     ('pool/embeddings.npy', None, SELECT,
      f'HERE/data/pool/embeddings.npy: found no such file, {POOL}'),
     ('pool/embeddings.npy', b'', SELECT,
-     f'HERE/data/pool/embeddings.npy: found No data left in file, {POOL}'),
+     f'HERE/data/pool/embeddings.npy: found an empty file, {POOL}'),
     ('pool/index.parquet', None, SELECT,
      f'HERE/data/pool/index.parquet: found no such file, {POOL}'),
     ('pool/index.parquet', b'x', SELECT,

@@ -84,6 +84,7 @@ def test_blur_falls_and_the_hash_stays_where_an_image_is_smoothed():
     assert (before.hash ^ after.hash).bit_count() <= 6
     assert abs(before.exposure - after.exposure) < 0.01
     assert measure(np.full((9, 9, 3), 255, np.uint8)).exposure == 1.0
+    assert measure(np.full((1, 1, 3), 255, np.uint8)).exposure == 1.0
 
 
 def test_folding_gives_the_features_of_the_published_network():

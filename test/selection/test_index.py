@@ -157,9 +157,11 @@ def test_broken_bags_are_reported_and_the_others_indexed(data):
     whole = (data / 'bags' / 'b0' / 'b0.mcap').read_bytes()
     (data / 'bags' / 'cut.mcap').write_bytes(whole[:len(whole) // 2])
     report = run(data)
-    assert (report.indexed, report.units) == (3, 18)
-    assert sorted(bag.rsplit('/', 1)[1] for bag, _ in report.failed) == ['cut.mcap', 'states']
-    assert any('/joint_states' in line for _, line in report.failed)
+    # Of the bag that was cut off, the pictures before the cut.
+    assert (report.indexed, report.units) == (4, 21)
+    assert any('cut.mcap' in line and 'cut off' in line for line in report.corrupt)
+    assert [bag.rsplit('/', 1)[1] for bag, _ in report.failed] == ['states']
+    assert '/joint_states' in report.failed[0][1]
 
 
 def test_bags_without_data_are_no_copies_of_each_other(data):

@@ -33,12 +33,13 @@ def test_the_default_is_a_network_whose_weights_need_no_hub(data, capsys):
     assert len(pool.units) == len(pool.embeddings) > 0
 
 
-@pytest.mark.parametrize(('arguments', 'frames'), [
-    (['--unit', 'segment', '--seconds', '0.5'], [5, 5, 5, 5] * 3),
-    (['--unit', 'trajectory'], [20] * 3)])
-def test_frames_are_put_together_to_units_that_can_be_selected(data, capsys, arguments, frames):
+@pytest.mark.parametrize(('arguments', 'frames', 'called'), [
+    (['--unit', 'segment', '--seconds', '0.5'], [5, 5, 5, 5] * 3, 'segments'),
+    (['--unit', 'trajectory'], [20] * 3, 'trajectories')])
+def test_frames_are_put_together_to_units_that_can_be_selected(
+        data, capsys, arguments, frames, called):
     assert index(data, *arguments) == 0
-    assert f'{len(frames)} {arguments[1]}s added' in capsys.readouterr().out
+    assert f'{len(frames)} {called} added' in capsys.readouterr().out
     pool = Pool.open(data / 'pool')
     rows = sorted(pool.units.to_pylist(), key=lambda row: (row['bag'], row['start_ns']))
     assert [row['frames'] for row in rows] == frames

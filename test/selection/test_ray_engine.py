@@ -5,7 +5,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -105,7 +109,8 @@ def test_workers_that_die_every_time_end_it_with_one_line(cluster, tmp_path, mon
     assert '\n' not in str(caught.value)
 
 
-@pytest.mark.parametrize('address', ['127.0.0.1:9', 'nonsense', '127.0.0.1:port'])
+@pytest.mark.parametrize('address', ['127.0.0.1:9', 'nonsense', '127.0.0.1:port',
+                                     'ray://127.0.0.1:9'])
 def test_an_address_where_no_cluster_is_ends_with_one_line(address, bags):
     with pytest.raises(SelectionError, match=f"--address: found '{address}': ") as caught:
         run(bags, 'pool', engine='ray', address=address)
@@ -182,5 +187,100 @@ def test_this_package_missing_on_a_machine_is_one_line_with_the_machine(
 def test_without_ray_it_says_what_to_install(bags, monkeypatch):
     monkeypatch.setitem(sys.modules, 'ray', None)
 
-    with pytest.raises(SelectionError, match=r"pip install 'ray\[default\]'"):
+    with pytest.raises(SelectionError, match="pip install 'ray>="):
         run(bags, 'pool', engine='ray')
+
+
+TOKEN_CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+cluster = Cluster()
+cluster.add_node(num_cpus=1, object_store_memory=80 << 20, include_dashboard=False)
+print(cluster.address, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+#: Ray looks at the variables for the token when it is imported.
+JOIN = """
+import pathlib, sys
+from active_collection.selection import engines
+from active_collection.selection.index_bag import Sampling
+from active_collection.selection.parts import Job
+job = Job((), pathlib.Path(sys.argv[2]), 'descriptor', (), 'float32', Sampling(), 1)
+try:
+    reports = list(engines.ENGINES.get('ray')(1, sys.argv[1]).run([job]))
+except Exception as error:
+    print(f'{type(error).__name__}: {error}')
+else:
+    print(len(reports), 'report')
+"""
+
+
+@pytest.mark.slow
+def test_a_cluster_that_wants_a_token_says_so_in_seconds(tmp_path):
+    token = {'RAY_AUTH_MODE': 'token', 'RAY_AUTH_TOKEN': 's' * 40}
+    plain = {k: v for k, v in os.environ.items() if not k.startswith('RAY_')}
+    plain['HOME'] = str(tmp_path)  # without a token of this user's
+
+    def join(**variables):
+        begun = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, '-c', JOIN, address, str(tmp_path)], env={**plain, **variables},
+            capture_output=True, text=True, check=True, timeout=60)
+        assert time.monotonic() - begun < 15
+        return done.stdout.strip().splitlines()[-1]
+
+    with subprocess.Popen([sys.executable, '-c', TOKEN_CLUSTER], env={**plain, **token},
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True) as cluster:
+        address = ''
+        while ':' not in address:
+            address = cluster.stdout.readline().strip()
+        try:
+            assert join(**token) == '1 report'
+            assert join() == (
+                f'SelectionError: --address {address}: found a cluster that wants a token, '
+                'expected its token: RAY_AUTH_MODE=token, and it in RAY_AUTH_TOKEN or '
+                '~/.ray/auth_token')
+            for wrong in ({}, {'RAY_AUTH_TOKEN': 'w' * 40}):
+                assert 'found no token, or one that the cluster refuses' in join(
+                    RAY_AUTH_MODE='token', **wrong)
+        finally:
+            cluster.stdin.close()
+            cluster.wait(timeout=60)
+
+
+#: What says to Ray how often to try.
+TRIES = 'RAY_gcs_server_port_wait_time_s'
+
+
+def refused_with(monkeypatch, error, tries=()):
+    def init(**_):
+        assert os.environ[TRIES] in (tries or {'3'})
+        raise error
+
+    with socket.socket() as head:  # takes connections, so that Ray is asked
+        head.bind(('127.0.0.1', 0))
+        head.listen()
+        engine = engines.ENGINES.get('ray')(1, f'127.0.0.1:{head.getsockname()[1]}')
+        monkeypatch.setattr(ray, 'init', init)
+        job = Job((), Path(), 'descriptor', (), 'float32', Sampling(), 1)
+        with pytest.raises(SelectionError) as caught:
+            list(engine.run([job]))
+    assert '\n' not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_cluster_of_another_version_says_which(monkeypatch):
+    line = refused_with(monkeypatch, RuntimeError(
+        'Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.10.1\n'
+        'This process was started with:\n    Ray: 2.60.0\n    Python: 3.11.7\n'))
+    assert 'Ray: 2.9.0 Python: 3.10.1' in line and 'HOST:PORT' not in line
+
+
+@pytest.mark.parametrize('before', [{}, {TRIES: '7'}])
+def test_how_long_ray_tries_is_as_before_when_it_has_tried(monkeypatch, before):
+    monkeypatch.setattr(os, 'environ', before)
+    refused_with(monkeypatch, ConnectionError('none'), set(before.values()))
+    before.pop('RAY_USAGE_STATS_ENABLED')
+    assert os.environ in ({}, {TRIES: '7'})

@@ -17,8 +17,8 @@ from bag_factory import write_bag
 
 from active_collection.bags.find import find_bags
 from active_collection.cli import round as command
-from active_collection.cli.learning import curve
 from active_collection.errors import ActiveCollectionError
+from active_collection.pipeline.rounds.label_curve import curve
 from active_collection.selection import labels
 from active_collection.selection.index import IndexSettings
 from active_collection.selection.index import index
@@ -251,8 +251,8 @@ def test_labels_that_come_late_move_every_later_point(data):
     before = metrics_of(data, 2)
     path = label(data, 1, annotator='late')
     content = json.loads(path.read_text())
-    for number, entry in enumerate(content['annotations']):
-        entry['category_id'] = 1 + number % 2
+    for entry in content['annotations']:
+        entry['category_id'] = 3 - entry['category_id']
     path.write_text(json.dumps(content))
     run('ingest', data, '--round', 1, path)
     run('ingest', data, '--round', 1, '--annotator', 'third', path)

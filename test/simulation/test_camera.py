@@ -77,4 +77,4 @@ def test_robot_without_a_camera_has_no_frame(robot, random_scenario):
 def test_camera_without_a_library_says_what_to_install():
     _, problem = choose_gl({}, find=lambda _: None)
     with pytest.raises(SimulationError, match='libosmesa6'):
-        Camera(Libraries(None, {}, {}, problem), size=64)
+        Camera(Libraries(None, None, {}, {}, problem), size=64)

@@ -60,5 +60,42 @@ def test_missing_meta_world_is_one_line_that_says_what_to_install():
         'from active_collection.errors import SimulationError\n'
         'from active_collection.simulation.robot import SimulatedRobot\n'
         'try:\n    SimulatedRobot()\nexcept SimulationError as error:\n    print(error)')
-    assert "pip install 'active-collection[simulation]'" in said
+    assert "pip install 'metaworld" in said
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.skipif(not INSTALLED, reason='Meta-World is not installed')
+def test_mujoco_that_somebody_else_imported_first_draws_as_it_would(robot):
+    robot.set_up(robot.middle('reach'))
+    if robot.frame() is None:
+        pytest.skip(robot.camera_problem)
+    said = in_a_fresh_process(
+        'import os; os.environ.pop("MUJOCO_GL", None)\n'
+        'import mujoco\n'
+        'from active_collection.simulation.robot import SimulatedRobot\n'
+        'robot = SimulatedRobot(camera_size=32)\n'
+        'robot.set_up(robot.middle("reach"))\n'
+        'print(robot.frame()[0].shape, robot.camera_problem)\n'
+        'robot.close()')
+    assert said == '(32, 32, 3)'
+
+
+@pytest.mark.skipif(not INSTALLED, reason='Meta-World is not installed')
+def test_opengl_that_failed_once_is_not_tried_again():
+    """A second try would wait inside MuJoCo for ever."""
+    said = in_a_fresh_process(
+        'from dataclasses import replace\n'
+        'from active_collection.simulation import robot\n'
+        'load = robot.load_libraries\n'
+        'class NoContext:\n'
+        '    def __init__(self, width, height): pass\n'
+        '    def make_current(self): pass\n'
+        '    def free(self): pass\n'
+        'robot.load_libraries = lambda *, draw: replace(\n'
+        '    load(draw=draw), context=NoContext, camera_problem="")\n'
+        'for _ in range(2):\n'
+        '    one = robot.SimulatedRobot(camera_size=32)\n'
+        '    one.set_up(one.middle("reach"))\n'
+        '    print(one.frame(), one.camera_problem)')
+    first, second = said.splitlines()
+    assert first == second and first.startswith('None camera: found FatalError')

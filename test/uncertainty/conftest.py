@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import settings
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer
 from rosbags.typesys import Stores
@@ -23,6 +22,7 @@ from active_collection.episode import CUSTOM_DATA_KEY
 from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
 from active_collection.episode import Source
+from active_collection.names import namespace_of
 from active_collection.scenario import Scenario
 from active_collection.uncertainty.building import build
 from active_collection.uncertainty.dataset import Dataset
@@ -39,14 +39,12 @@ observation:
   - {name: task, field: 'scenario.task', latched: true, one_of: [push, pull]}
 action: {field: 'action.position', low: [-1, -1], high: [1, 1]}
 """
+ACTOR = Path(__file__).resolve().parents[2] / 'msg' / 'Actor.msg'
 START_NS = 1_700_000_000_000_000_000
 STEP_NS = 50_000_000
 QUICK = TrainingSettings(members=3, hidden=(32, 32), steps=150, check_every=50, batch_size=64)
 #: Small networks gain nothing from more threads, and lose much beside other processes.
 torch.set_num_threads(1)
-#: A first call into torch takes longer than hypothesis allows an example on a busy machine.
-settings.register_profile('without deadline', deadline=None)
-settings.load_profile('without deadline')
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 
@@ -102,9 +100,14 @@ def built(make_dataset, spec, quick, now, tmp_path_factory):
 
 @pytest.fixture
 def write_episode(tmp_path):
-    """Return a function that writes an episode as the recorder would, below tmp_path / 'data'."""
+    """
+    Return a function that writes an episode as the recorder would, below tmp_path / 'data'.
+
+    `actors`: step to who acts from it on, which they begin between its observation and action.
+    """
     store = get_typestore(Stores.LATEST)
     store.register(get_types_from_msg('string task\n', 'active_collection/msg/Scenario'))
+    store.register(get_types_from_msg(ACTOR.read_text(), 'active_collection/msg/Actor'))
     types = store.types
 
     def stamped(kind, time_ns, **fields):
@@ -125,7 +128,7 @@ def write_episode(tmp_path):
                        effort=np.empty(0))
 
     def write(seed, *, task='push', length=20, outcome=Outcome.SUCCESS, source=Source.SCRIPTED,
-              robot='robot_1', data: Path | None = None, tags=None):
+              robot='robot_1', data: Path | None = None, tags=None, actors=None):
         observations, actions = steps(seed, length, task)
         name = f'episode-{seed}'
         path = (data or tmp_path / 'data') / 'episodes' / '2026-01-02' / name
@@ -136,8 +139,10 @@ def write_episode(tmp_path):
         with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
             writer.set_custom_data(CUSTOM_DATA_KEY, record.to_json())
 
+            namespace = namespace_of(robot)
+
             def connect(topic, kind):
-                return writer.add_connection(f'/{robot}/{topic}', kind, typestore=store)
+                return writer.add_connection(f'{namespace}/{topic}', kind, typestore=store)
 
             connections = {
                 'scenario': connect('scenario', 'active_collection/msg/Scenario'),
@@ -151,11 +156,17 @@ def write_episode(tmp_path):
                              store.serialize_cdr(message, connection.msgtype))
 
             put('scenario', START_NS, types['active_collection/msg/Scenario'](task=task))
+            if actors:
+                connections['actor'] = connect('actor', 'active_collection/msg/Actor')
             for step, (seen, done) in enumerate(zip(observations, actions, strict=True)):
                 time_ns = START_NS + (step + 1) * STEP_NS
+                if step in (actors or {}):
+                    put('actor', time_ns, stamped(
+                        'active_collection/msg/Actor', time_ns + 500, actor=int(actors[step]),
+                        episode_id=name))
                 put('hand', time_ns, pose(time_ns, seen[:3]))
                 put('goal', time_ns + 1000, pose(time_ns, seen[3:6]))
-                put('action', time_ns + 2000, action(time_ns, done))
+                put('action', time_ns + 2000, action(time_ns + 1000, done))
         return path
 
     return write

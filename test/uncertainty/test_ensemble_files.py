@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import UncertaintyError
 from active_collection.uncertainty.building import build
+from active_collection.uncertainty.ensemble_directory import newest
 from active_collection.uncertainty.ensemble_files import load
 from active_collection.uncertainty.ensemble_files import load_newest
-from active_collection.uncertainty.ensemble_files import newest
 
 
 @pytest.fixture
@@ -116,6 +116,18 @@ def test_doubles_serve_as_well(ensemble):
     assert torch.equal(after.members.predict(observations).mean,
                        before.members.predict(observations).mean)
     assert after.novelty_of(observations[:1]) == before.novelty_of(observations[:1])
+
+
+def test_a_file_that_is_copied_over_changes_nothing_of_what_was_read(ensemble):
+    file = ensemble / 'members.safetensors'
+    before = load(ensemble)
+    observations = torch.ones(2, before.description.inputs)
+    expected = before.members.predict(observations).mean.clone()
+    size = file.stat().st_size
+    with file.open('r+b') as opened:
+        opened.write(bytes([255]) * size)
+
+    assert torch.equal(before.members.predict(observations).mean, expected)
 
 
 def test_a_truncated_file_is_named(ensemble):

@@ -334,7 +334,7 @@ def test_a_stack_with_priors_computes_what_was_trained(batch):
 
 @pytest.mark.parametrize('kind', ['heads', 'dropout', 'laplace'])
 def test_priors_belong_to_members(kind):
-    with pytest.raises(ValueError, match='prior_scale 0'):
+    with pytest.raises(ValueError, match='0 for kind'):
         TrainingSettings(kind=kind, prior_scale=1.0)
 
 
@@ -414,7 +414,8 @@ def test_a_program_gives_the_space_of_novelty(tmp_path, spec):
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         torch.jit.script(Embedding()).save(str(path / 'space.ts'))
-    save_file({'reference': torch.zeros(4, 2), 'calibration': torch.ones(9)},
+    save_file({'reference': torch.zeros(4, 2), 'calibration': torch.ones(18),
+               'calibration_episode': torch.arange(18.0) // 2},
               path / 'novelty.safetensors')
     file = path / 'description.json'
     description = json.loads(file.read_text())

@@ -4,16 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from active_collection.errors import UncertaintyError
 from active_collection.uncertainty.ensemble_files import load
 from active_collection.uncertainty.monitor import UncertaintyMonitor
 from active_collection.uncertainty.settings import ThresholdSettings
 from active_collection.uncertainty.summary import EpisodeSummary
-from active_collection.uncertainty.threshold import AdaptiveThreshold
-from active_collection.uncertainty.threshold import quantile
+from active_collection.uncertainty.threshold import Recent
 from active_collection.uncertainty.threshold_file import read_recent
 from active_collection.uncertainty.threshold_file import write_recent
 
@@ -118,7 +115,15 @@ def test_a_monitor_goes_on_from_kept_values(built, make_dataset, tmp_path):
         tmp_path / 'state' / 'recent.json', built.ensemble_id, 'epistemic')
     second = UncertaintyMonitor(load(built.path), recent=recent)
 
+    assert second.recent == first.recent
     assert second.observe(steps[150], 0).threshold == first.observe(steps[150], 0).threshold
+
+
+def test_kept_values_of_the_first_format_are_read(tmp_path):
+    (tmp_path / 'recent.json').write_text(
+        '{"ensemble_id": "x", "measure": "epistemic", "values": [0.5, 0.25]}')
+
+    assert read_recent(tmp_path / 'recent.json', 'x', 'epistemic') == Recent((0.5, 0.25))
 
 
 @pytest.mark.parametrize('text', [
@@ -126,55 +131,52 @@ def test_a_monitor_goes_on_from_kept_values(built, make_dataset, tmp_path):
     '{"ensemble_id": "other", "measure": "epistemic", "values": [1.0]}',
     '{"ensemble_id": "x", "measure": "novelty", "values": [1.0]}',
     '{"ensemble_id": "x", "measure": "epistemic", "values": [NaN]}',
-    '{"ensemble_id": "x", "measure": "epistemic", "values": ["a"]}'])
+    '{"ensemble_id": "x", "measure": "epistemic", "values": ["a"]}',
+    '{"format": 2, "ensemble_id": "x", "measure": "epistemic", "values": [1.0]}',
+    '{"format": 2, "ensemble_id": "x", "measure": "epistemic", "values": [1.0], "odds": "a", '
+    '"waiting": []}',
+    '{"format": 2, "ensemble_id": "x", "measure": "epistemic", "values": [1.0], "odds": null, '
+    '"waiting": [[1.0, true]]}',
+    '{"format": 9, "ensemble_id": "x", "measure": "epistemic", "values": [1.0]}'])
 def test_kept_values_that_cannot_be_used_are_none(tmp_path, text):
     (tmp_path / 'recent.json').write_text(text)
 
-    assert read_recent(tmp_path / 'recent.json', 'x', 'epistemic') == ()
-    assert read_recent(tmp_path / 'missing.json', 'x', 'epistemic') == ()
+    assert read_recent(tmp_path / 'recent.json', 'x', 'epistemic') is None
+    assert read_recent(tmp_path / 'missing.json', 'x', 'epistemic') is None
 
 
-def test_the_threshold_flags_the_budgeted_share():
-    settings = ThresholdSettings(budget=0.2, window=1000, minimum=100, release=1.0)
-    threshold = AdaptiveThreshold(settings)
-    random = np.random.default_rng(0)
+def test_where_episodes_are_known_only_their_steps_are_learnt(monitor, make_dataset):
+    steps = make_dataset().observations.double().numpy()
+    before = monitor.recent
+    monitor.follow_episodes()
 
-    flags = [threshold.flag(value) for value in random.lognormal(0, 1, 20_000)]
+    monitor.observe(steps[0], 0)
+    outside = monitor.recent
+    monitor.start_episode('e1')
+    monitor.observe(steps[0], 0)
 
-    assert np.mean(flags[1000:]) == pytest.approx(0.2, abs=0.02)
-
-
-def test_the_threshold_follows_values_of_another_scale():
-    settings = ThresholdSettings(budget=0.1, window=200, minimum=50, release=1.0)
-    threshold = AdaptiveThreshold(settings)
-    random = np.random.default_rng(0)
-    for value in random.random(500):
-        threshold.flag(value)
-
-    for value in 1000 * random.random(500):
-        threshold.flag(value)
-
-    assert threshold.value == pytest.approx(900, rel=0.1)
+    assert outside == before
+    assert monitor.recent != before
 
 
-def test_nothing_is_high_before_there_is_a_threshold():
-    threshold = AdaptiveThreshold(ThresholdSettings(minimum=10))
+def test_another_budget_flags_more_of_the_same_steps(monitor, make_dataset):
+    steps = make_dataset().observations.double().numpy()[:200]
+    few = sum(monitor.observe(values, 0).high for values in steps)
 
-    flags = [threshold.flag(value) for value in range(10)]
+    monitor.change(ThresholdSettings(budget=0.6))
 
-    assert not any(flags)
-    assert threshold.flag(1000.0)
-
-
-def test_a_flag_is_kept_until_well_below_the_threshold():
-    threshold = AdaptiveThreshold(
-        ThresholdSettings(budget=0.1, minimum=100, window=10_000, release=0.5), [1.0] * 1000)
-
-    flags = [threshold.flag(value) for value in (0.9, 1.1, 0.9, 0.6, 0.4, 0.9)]
-
-    assert flags == [False, True, True, True, False, False]
+    assert sum(monitor.observe(values, 0).high for values in steps) > few + 40
 
 
-@given(values=st.lists(st.floats(0, 1), min_size=1, max_size=50), share=st.floats(0, 1))
-def test_a_quantile_is_numpys(values, share):
-    assert quantile(sorted(values), share) == pytest.approx(np.quantile(values, share), abs=1e-12)
+def test_a_threshold_on_another_measure_begins_anew(monitor, built, make_dataset):
+    values = make_dataset().observations[0].double().numpy()
+    monitor.start_episode('e1')
+    monitor.observe(values, 0)
+
+    monitor.change(ThresholdSettings(measure='novelty', minimum=10))
+    estimate = monitor.observe(values, 0)
+
+    fresh = UncertaintyMonitor(load(built.path), ThresholdSettings(measure='novelty', minimum=10))
+    assert estimate.threshold == fresh.observe(values, 0).threshold
+    assert estimate.value == estimate.novelty
+    assert estimate.episode.steps == 2  # the episode goes on

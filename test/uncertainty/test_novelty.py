@@ -11,13 +11,14 @@ from scipy.stats import chi2
 from scipy.stats import kstest
 
 from active_collection.errors import ActiveCollectionError
-from active_collection.uncertainty.conformal import ConformalScores
+from active_collection.uncertainty.conformal import EpisodeScores
 from active_collection.uncertainty.mahalanobis import Gaussian
 from active_collection.uncertainty.mahalanobis import RelativeMahalanobis
 from active_collection.uncertainty.novelty import NOVELTIES
 from active_collection.uncertainty.novelty import CalibratedNovelty
 from active_collection.uncertainty.novelty import KnnNovelty
 from active_collection.uncertainty.novelty import knn_distance
+from active_collection.uncertainty.novelty import whole_episodes
 from active_collection.uncertainty.settings import TrainingSettings
 
 
@@ -45,12 +46,20 @@ def test_more_neighbours_than_there_are_takes_all():
     torch.testing.assert_close(knn_distance(points(2, 2, 1), reference, 10), expected)
 
 
+def fitted(kind, training, held_out, **settings):
+    """Return a novelty of three tasks, calibrated by one fold that nothing learnt."""
+    is_learnt = torch.arange(len(training) + len(held_out)) < len(training)
+    return CalibratedNovelty.fit(
+        torch.cat([training, held_out]), TrainingSettings(novelty=kind, **settings),
+        group_of=torch.arange(len(is_learnt)) % 3, episode_of=torch.arange(len(is_learnt)),
+        fold_of=torch.where(is_learnt, -1, 0), is_learnt=is_learnt)
+
+
 @pytest.mark.parametrize('kind', NOVELTIES.names())
 def test_a_typical_held_out_observation_has_novelty_one(kind):
     training, held_out = points(2000, 3, 0), points(500, 3, 0)[::2] + 0.01
 
-    novelty = CalibratedNovelty.fit(
-        kind, training, torch.arange(2000) % 3, held_out, TrainingSettings(novelty_reference=400))
+    novelty = fitted(kind, training, held_out, novelty_reference=400)
 
     assert novelty.of(held_out).abs().median().item() == pytest.approx(1.0, rel=1e-5)
 
@@ -60,13 +69,13 @@ def test_every_novelty_contract(kind):
     """Finite, one number an observation, higher far away, the same when it is made again."""
     training, near = points(2000, 3, 0).float(), points(300, 3, 0).float()[1::2] + 0.01
     far = near + 30.0
-    novelty = CalibratedNovelty.fit(
-        kind, training, torch.arange(2000) % 3, near[::2], TrainingSettings())
+    novelty = fitted(kind, training, near[::2])
 
     found = novelty.of(near)
     again = CalibratedNovelty(
         NOVELTIES.get(kind).load(novelty.distance.tensors(), novelty.distance.options(),
-                                 where='description'), novelty.calibration)
+                                 where='description'), novelty.calibration,
+        novelty.calibration_episode)
 
     assert found.shape == (150,)
     assert bool(torch.isfinite(found).all())
@@ -142,22 +151,87 @@ def test_the_relative_distance_cancels_what_all_groups_share():
     assert plain < 0.7
 
 
-@given(calibration=st.lists(st.integers(0, 20), min_size=1, max_size=30),
+@given(calibration=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 5)), min_size=1,
+                            max_size=30),
        score=st.integers(-1, 21))
-def test_the_p_value_is_its_count(calibration, score):
-    scores = ConformalScores(torch.tensor(calibration).double())
+def test_the_p_value_is_its_count_of_episodes(calibration, score):
+    values, episodes = torch.tensor(calibration).T
+    scores = EpisodeScores(values.double(), episodes)
 
     found = scores.p_value(torch.tensor([score]).double()).item()
 
-    expected = (1 + sum(value >= score for value in calibration)) / (len(calibration) + 1)
+    strangest = [max(v for v, e in calibration if e == own) for own in {e for _, e in calibration}]
+    expected = (1 + sum(value >= score for value in strangest)) / (len(strangest) + 1)
     assert found == pytest.approx(expected)
+    assert scores.smallest == pytest.approx(1 / (len(strangest) + 1))
 
 
-def test_usual_scores_are_seldom_called_strange():
-    generator = torch.Generator().manual_seed(0)
-    alarms = []
-    for _ in range(300):
-        scores = torch.randn(60, generator=generator) ** 3
-        alarms.append((ConformalScores(scores[:50]).p_value(scores[50:]) <= 0.1).double().mean())
+def episode(random, steps=60):
+    """Return an episode's observations: around a place of its own, each near the one before."""
+    walk = np.cumsum(random.standard_normal((steps, 3)), 0) * 0.05
+    return torch.tensor(random.standard_normal(3) + walk).float()
 
-    assert float(torch.stack(alarms).mean()) <= 0.1 + 0.02
+
+@pytest.mark.parametrize('asked', [0.1, 0.2])
+@pytest.mark.parametrize('held_out', [1, 2, 4, 5, 9, 10])
+def test_of_ordinary_episodes_no_more_are_called_strange_than_asked(held_out, asked):
+    """Few episodes of dependent steps; one is called strange for its strangest step."""
+    random = np.random.default_rng(held_out)
+    called = []
+    for _ in range(150):
+        episodes = [episode(random) for _ in range(20 + held_out)]
+        of = torch.arange(len(episodes)).repeat_interleave(60)
+        learnt = of < 20
+        novelty = CalibratedNovelty.fit(
+            torch.cat(episodes), TrainingSettings(novelty_neighbours=1),
+            group_of=torch.zeros_like(of), episode_of=of, fold_of=torch.where(learnt, -1, 0),
+            is_learnt=learnt)
+        for _ in range(4):
+            smallest = novelty.with_p_value(episode(random))[1].min().item()
+            assert smallest >= novelty.smallest_p_value - 1e-6
+            called.append(smallest <= asked)
+
+    assert novelty.smallest_p_value == pytest.approx(1 / (held_out + 1))
+    if novelty.smallest_p_value > asked:
+        assert not any(called)  # so few episodes cannot tell
+    else:
+        # four asked of one calibration: its deviation is that of a beta, beside the binomial's
+        error = (asked * (1 - asked) * (1 / (held_out + 2) / 150 + 1 / 600)) ** 0.5
+        assert np.mean(called) <= asked + 3 * error
+        assert np.mean(called) > asked / 4
+
+
+def test_steps_of_the_same_few_episodes_taken_for_independent_call_more_strange():
+    """What is asked of whole episodes cannot be had of their steps' ranks."""
+    random = np.random.default_rng(0)
+    called = []
+    for _ in range(60):
+        episodes = torch.cat([episode(random) for _ in range(4)]).norm(dim=1)
+        by_step = EpisodeScores(episodes, torch.arange(len(episodes)))
+        called += [by_step.p_value(episode(random).norm(dim=1)).min().item() <= 0.1
+                   for _ in range(5)]
+
+    assert np.mean(called) > 0.2
+
+
+def test_without_episodes_no_p_value_can_be_told():
+    novelty = CalibratedNovelty(KnnNovelty(torch.zeros(4, 2), 1), torch.ones(9))
+
+    values, p_values = novelty.with_p_value(torch.ones(3, 2))
+
+    assert bool(torch.isfinite(values).all())
+    assert bool(p_values.isnan().all())
+    assert np.isnan(novelty.smallest_p_value)
+
+
+def test_calibration_episodes_are_taken_whole():
+    of = torch.arange(10).repeat_interleave(30)
+
+    rows = whole_episodes(of, 100, seed=1)
+
+    assert len(rows) == 120
+    taken = of[rows]
+    assert len(set(taken.tolist())) == 4
+    assert all((taken == one).sum() == 30 for one in set(taken.tolist()))
+    assert set(whole_episodes(of, 10**6, seed=1).tolist()) == set(range(300))
+    assert len(whole_episodes(of, 1, seed=1)) == 30

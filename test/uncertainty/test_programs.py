@@ -3,9 +3,11 @@
 import io
 import json
 import os
+import pickle
 import sys
 import warnings
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -166,7 +168,62 @@ def test_no_pickle_within_an_exported_program_is_opened(tmp_path, spec):
     with pytest.raises(UncertaintyError, match=r'all\.pt2'):
         load(tmp_path / 'e')
     assert not (tmp_path / 'touched').exists()
-    assert 'TORCH_FORCE_WEIGHTS_ONLY_LOAD' not in os.environ
+
+
+@pytest.mark.parametrize('protocol', [0, 2, 4])
+@pytest.mark.parametrize(('path_name', 'use_pickle'), [
+    ('tensor_0', True), ('custom_obj_0', True), ('opaque_obj_0', True), ('opaque_obj_0', False),
+    ('tensor_1.pt', False), ('../weights/model.pt', True)])
+def test_no_constant_that_is_a_pickle_is_opened(tmp_path, spec, protocol, path_name, use_pickle):
+    write(tmp_path / 'e', spec, members=3, files=['all.pt2'], heads=True)
+    export(Heads(), tmp_path / 'e' / 'all.pt2', torch.ones(2, 8))
+
+    def change(entries):
+        found = [name for name in entries if name.endswith('constants_config.json')]
+        if not found:
+            pytest.skip('this torch writes all constants into one file, see the test before')
+        config, = found
+        constant = {'path_name': path_name, 'is_param': False, 'use_pickle': use_pickle,
+                    'tensor_meta': None}
+        entries[config] = json.dumps({'config': {'c': constant}}).encode()
+        entries[f'{config.rpartition("/")[0]}/{path_name}'] = pickle.dumps(
+            Evil(str(tmp_path / 'touched')), protocol=protocol)
+
+    repack(tmp_path / 'e' / 'all.pt2', change)
+
+    with pytest.raises(UncertaintyError, match=r'all\.pt2'):
+        load(tmp_path / 'e')
+    assert not (tmp_path / 'touched').exists()
+
+
+def test_programs_are_read_in_many_threads_with_the_environment_as_it_is(
+        tmp_path, spec, monkeypatch):
+    write(tmp_path / 'e', spec, members=3, files=['all.pt2'], heads=True)
+    export(Heads(), tmp_path / 'e' / 'all.pt2', torch.ones(2, 8))
+    changed = []
+    monkeypatch.setattr(os, 'environ', Watched(os.environ, changed))
+
+    with ThreadPoolExecutor(4) as threads:
+        loaded = list(threads.map(load, [tmp_path / 'e'] * 8))
+
+    assert len(loaded) == 8
+    assert changed == []
+
+
+class Watched(dict):
+    """An environment that tells what is set in it or taken from it."""
+
+    def __init__(self, environment, changed):
+        super().__init__(environment)
+        self.changed = changed
+
+    def __setitem__(self, name, value):
+        self.changed.append(name)
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name):
+        self.changed.append(name)
+        super().__delitem__(name)
 
 
 def test_a_compiled_library_within_a_program_is_refused(tmp_path, spec):

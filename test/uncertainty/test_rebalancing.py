@@ -14,10 +14,10 @@ from active_collection.uncertainty.dataset import Dataset
 from active_collection.uncertainty.decoding import read_demonstrations
 from active_collection.uncertainty.draws import Draw
 from active_collection.uncertainty.ensemble_files import load_newest
+from active_collection.uncertainty.folds import split
 from active_collection.uncertainty.rebalancing import shares
 from active_collection.uncertainty.settings import TrainingSettings
 from active_collection.uncertainty.task_weights import read_weights
-from active_collection.uncertainty.training import hold_out
 from active_collection.uncertainty.training import train
 
 HEADER = 'episode_id,task,outcome,impersonated,weight\n'
@@ -117,11 +117,11 @@ def test_what_is_held_out_is_held_out_as_every_task(decode, weights):
     dataset = decode(weights(*(f'episode-{k},{task},success,{int(task == "pull")},1'
                                for k in range(6) for task in ('push', 'pull'))))
 
-    held_out = hold_out(dataset, 0.3, torch.Generator().manual_seed(1))
+    folds = split(dataset, TrainingSettings(held_out=0.3))
 
-    ids = [dataset.episodes[place].episode_id for place in held_out]
-    assert len(ids) == 4 and len(set(ids)) == 2
-    assert not {dataset.episodes[k].episode_id for k in dataset.all_but(held_out)} & set(ids)
+    for network in range(5):
+        ids = [dataset.episodes[place].episode_id for place in folds.held_out(network)]
+        assert len(ids) == 2 * len(set(ids)) > 0
 
 
 def test_a_task_that_weighs_more_is_learnt_better(make_dataset, spec):

@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from active_collection.cli.main import main
+from active_collection.episode import Actor
+from active_collection.episode import Source
 from active_collection.selection.pool import SCHEMA
 from active_collection.selection.pool import Pool
 from active_collection.uncertainty.decoding import decode_episode
@@ -46,6 +48,19 @@ def test_score_writes_every_step(write_episode, built, tmp_path, capsys):
     assert lines[1].split()[:3] == ['push', '3', '36']
 
 
+def test_score_says_who_acted_at_each_step(write_episode, built, tmp_path):
+    write_episode(1, length=6, source=Source.POLICY, actors={2: Actor.NOBODY, 3: Actor.PERSON})
+    write_episode(2, length=3)
+    record = write_episode(3, length=2) / 'metadata.yaml'
+    record.write_text(record.read_text().replace('active_collection.episode', 'something else'))
+
+    main(['score', str(tmp_path / 'data'), '--ensemble', str(built.path),
+          '--out', str(tmp_path / 'steps.parquet')])
+
+    assert pq.read_table(tmp_path / 'steps.parquet')['actor'].to_pylist() == [
+        'policy', 'policy', 'policy', 'nobody', 'person', 'person', *['script'] * 3, None, None]
+
+
 def make_pool(directory, bag, stamps):
     directory.mkdir()
     rows = []
@@ -79,11 +94,13 @@ def test_score_fills_the_frames_of_a_pool(write_episode, built, tmp_path, capsys
 
 
 @pytest.mark.parametrize(('arguments', 'message'), [
-    ([], 'neither PATH nor --pool'),
+    ([], 'a data directory, or --pool'),
     (['nowhere.mcap'], 'nowhere.mcap'),
     (['--pool', 'nowhere'], 'nowhere'),
 ])
-def test_a_mistake_is_one_line_and_status_2(built, capsys, arguments, message):
+def test_a_mistake_is_one_line_and_status_2(
+        built, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.setenv('HOME', str(tmp_path))
     assert main(['score', '--ensemble', str(built.path), *arguments]) == 2
     assert message in capsys.readouterr().err.strip().splitlines()[-1]
 

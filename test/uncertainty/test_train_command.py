@@ -1,5 +1,6 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
+import json
 import signal
 import subprocess
 import sys
@@ -91,10 +92,47 @@ def test_a_warm_start_begins_from_the_newest_ensemble(
     training = load(Path(capsys.readouterr().out.splitlines()[-1])).description.training
     assert training['began_from'] == previous.ensemble_id
     assert training['episodes'] == 7
-    assert set(previous.training['held_out']) <= set(training['held_out'])
-    assert not set(previous.training['trained_on']) & set(training['held_out'])
+    for before, after in zip(previous.training['folds'], training['folds'], strict=True):
+        assert after['members'] == before['members'] == [0, 1]
+        assert set(before['episodes']) <= set(after['episodes'])
+        assert not set(previous.training['trained_on']) & set(after['episodes'])
     assert main([*arguments, '--from', str(tmp_path / 'ensembles'), '--members', '3']) == 2
     assert 'members: found 2, expected 3' in capsys.readouterr().err
+
+
+def test_an_ensemble_tells_what_each_member_has_not_learnt_and_how_well_it_did_there(
+        arguments, tmp_path, capsys):
+    assert main([*arguments, '--members', '4']) == 0
+    description = load_newest(tmp_path / 'ensembles').description
+
+    folds = description.training['folds']
+    assert [fold['members'] for fold in folds] == [[0, 1], [1, 2], [2, 3], [0, 3]]
+    held_out = {episode for fold in folds for episode in fold['episodes']}
+    assert description.training['trained_on'] == [f'episode-{seed}' for seed in range(6)]
+    assert f'6, {len(held_out)} of them held out by some member, 0 by all' in (
+        capsys.readouterr().out)
+    tasks = {('push', 'pull')[int(episode[-1]) % 2] for episode in held_out}
+    assert set(description.held_out_loss) == tasks
+    assert all(0 < loss < 10 for loss in description.held_out_loss.values())
+
+
+def test_an_ensemble_of_before_there_were_folds_is_read_and_begun_from(
+        arguments, tmp_path, capsys):
+    assert main([*arguments, '--members', '4']) == 0
+    path = Path(capsys.readouterr().out.splitlines()[-1])
+    told = json.loads((path / 'description.json').read_text())
+    told['training']['held_out'] = ['episode-1', 'episode-4']
+    told['training']['trained_on'] = [f'episode-{seed}' for seed in (0, 2, 3, 5)]
+    del told['training']['folds'], told['training']['held_out_loss']
+    (path / 'description.json').write_text(json.dumps(told))
+
+    assert load(path).description.held_out_loss == {}
+    assert main([*arguments, '--members', '4', '--from', str(path)]) == 0
+
+    training = load(Path(capsys.readouterr().out.splitlines()[-1])).description.training
+    assert {episode for fold in training['folds'] for episode in fold['episodes']} <= {
+        'episode-1', 'episode-4'}
+    assert set(training['trained_on']) == {f'episode-{seed}' for seed in range(6)}
 
 
 @pytest.mark.parametrize(('change', 'message'), [
@@ -103,7 +141,7 @@ def test_a_warm_start_begins_from_the_newest_ensemble(
     (['--members', '1000000000'], 'members'),
     (['--seed', '9' * 30], 'seed'),
     (['--spec', 'nowhere.yaml'], 'nowhere.yaml'),
-    (['--data', 'nowhere'], '--data: found nowhere, expected a data directory'),
+    (['--data', 'nowhere'], '--data nowhere: found no such directory, expected a data directory'),
 ])
 def test_a_mistake_is_one_line_and_status_2(arguments, capsys, change, message):
     assert main([*arguments, *change]) == 2

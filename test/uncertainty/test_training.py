@@ -1,5 +1,8 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+from statistics import fmean
+
 import pytest
 import torch
 
@@ -13,7 +16,6 @@ from active_collection.uncertainty.fitting import Targets
 from active_collection.uncertainty.fitting import negative_log_likelihood
 from active_collection.uncertainty.mlp import MlpMembers
 from active_collection.uncertainty.settings import TrainingSettings
-from active_collection.uncertainty.training import hold_out
 from active_collection.uncertainty.training import train
 from active_collection.uncertainty.warm_start import WarmStart
 from active_collection.uncertainty.warm_start import begin_from
@@ -26,7 +28,7 @@ def test_members_learn_the_actions_of_held_out_episodes(make_dataset):
 
     trained = train(dataset, QUICK.model_copy(update={'steps': 600}))
 
-    rows = dataset.rows(trained.held_out)
+    rows = dataset.rows(trained.folds.episodes[0])
     mean = trained.members.stacked().predict(dataset.observations[rows]).mean.mean((0, 2))
     error = (mean - dataset.actions[rows]).pow(2).mean()
     baseline = (dataset.actions[rows] - dataset.actions.mean(0)).pow(2).mean()
@@ -60,25 +62,52 @@ def test_a_member_does_not_depend_on_the_others(make_dataset):
         assert float(parameter.grad[1].abs().max()) > 0.0
 
 
-def test_held_out_are_whole_episodes_spread_over_tasks(make_dataset):
-    dataset = make_dataset(20)
-
-    held_out = hold_out(dataset, 0.2, torch.Generator().manual_seed(1))
-
-    assert len(set(held_out)) == 4
-    assert sorted(dataset.episodes[e].task for e in held_out) == ['pull'] * 2 + ['push'] * 2
-
-
-@pytest.mark.parametrize('share', [0.01, 0.5, 0.99])
-def test_something_is_held_out_and_something_left(make_dataset, share):
-    held_out = hold_out(make_dataset(2), share, torch.Generator().manual_seed(1))
-
-    assert len(held_out) == 1
-
-
 def test_one_episode_is_not_enough(make_dataset):
     with pytest.raises(UncertaintyError, match='at least 2'):
         train(make_dataset(1), QUICK)
+
+
+def with_other_actions(dataset, episodes):
+    rows = dataset.rows(episodes)
+    actions = dataset.actions.clone()
+    actions[rows] = -actions[rows]
+    return replace(dataset, actions=actions)
+
+
+def test_a_network_learns_all_but_what_it_holds_out(make_dataset):
+    settings = QUICK.model_copy(update={'members': 4, 'check_every': 150})
+    dataset = make_dataset(40)
+    first = train(dataset, settings)
+    fold, holders = first.folds.episodes[1], first.folds.holders[1]
+
+    second = train(with_other_actions(dataset, fold), settings)
+
+    assert holders == (1, 2)
+    for weight, other in zip(first.members.weights, second.members.weights, strict=True):
+        for network in range(4):
+            assert torch.equal(weight[network], other[network]) == (network in holders)
+
+
+@pytest.mark.parametrize('kind', ['members', 'heads'])
+def test_a_network_is_judged_by_what_it_holds_out(make_dataset, kind):
+    settings = QUICK.model_copy(update={'kind': kind, 'members': 4, 'steps': 50})
+    dataset = make_dataset(50)
+
+    trained = train(dataset, settings)
+
+    predicted = trained.members.stacked().predict(dataset.observations).mean[:, :, 0]
+    errors = (predicted - dataset.actions).pow(2).mean(2)
+    by_task = {'push': [], 'pull': []}
+    for network, found in enumerate(trained.errors):
+        episodes = trained.folds.held_out(network)
+        assert found == pytest.approx(errors[network, dataset.rows(episodes)].mean().item())
+        for episode in episodes:
+            by_task[dataset.episodes[episode].task] += errors[
+                network, dataset.rows([episode])].tolist()
+    assert len({len(trained.folds.held_out(network)) for network in range(4)}) == (
+        2 if kind == 'members' else 1)
+    assert trained.losses == {
+        task: pytest.approx(fmean(found)) for task, found in by_task.items()}
 
 
 def test_early_stopping_ends_before_the_last_step(make_dataset):
@@ -121,7 +150,7 @@ def test_a_chunk_is_predicted_step_by_step(make_dataset):
 
     trained = train(dataset, QUICK.model_copy(update={'steps': 600, 'horizon': 3}))
 
-    rows = dataset.rows(trained.held_out)
+    rows = dataset.rows(trained.folds.any_held_out)
     targets, valid = (values[rows] for values in dataset.chunks(3))
     found = trained.members.stacked().predict(dataset.observations[rows]).mean.mean(0)
     for step in range(3):
@@ -175,19 +204,10 @@ def test_a_damaged_checkpoint_or_that_of_other_data_is_not_taken(make_dataset, t
 
 def warm(trained, dataset):
     ids = [episode.episode_id for episode in dataset.episodes]
-    return WarmStart('previous', trained.members, frozenset(ids[e] for e in trained.held_out),
-                     frozenset(ids[e] for e in dataset.all_but(trained.held_out)))
-
-
-def test_a_warm_start_holds_out_what_was_and_nothing_that_was_learnt(make_dataset):
-    few, all_of_them = make_dataset(10), make_dataset(30)
-    previous = train(few, QUICK.model_copy(update={'held_out': 0.3, 'steps': 1}))
-
-    held_out = hold_out(all_of_them, 0.2, torch.Generator().manual_seed(5), warm(previous, few))
-
-    assert set(previous.held_out) <= set(held_out)
-    assert not set(few.all_but(previous.held_out)) & set(held_out)
-    assert len(held_out) == 3 + 4
+    return WarmStart(
+        'previous', trained.members,
+        tuple(frozenset(ids[e] for e in fold) for fold in trained.folds.episodes),
+        frozenset(ids[e] for e in trained.learnt(dataset)))
 
 
 def test_a_warm_start_of_nothing_but_the_previous_weights_predicts_as_before(make_dataset):
@@ -229,7 +249,7 @@ def test_a_warm_start_of_other_observations_is_refused(make_dataset):
     members = MlpMembers(members=3, inputs=5, actions=2, hidden=(32, 32), variance_floor=1e-4)
 
     with pytest.raises(UncertaintyError, match='observation: found 5 numbers, expected 8'):
-        train(dataset, QUICK, warm_start=WarmStart('x', members, frozenset(), frozenset()))
+        train(dataset, QUICK, warm_start=WarmStart('x', members, (), frozenset()))
 
 
 def test_a_loss_that_is_not_finite_is_said(make_dataset):

@@ -1,6 +1,8 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
 import shutil
+import sys
+import threading
 import time
 
 from active_collection.uncertainty.health import Health
@@ -8,7 +10,7 @@ from active_collection.uncertainty.health import Level
 from active_collection.uncertainty.watching import EnsembleWatcher
 
 GOOD = {'ensemble_id': 'x', 'loading_problem': '', 'missing_topics': (), 'silent_topics': (),
-        'dropped': 0, 'dropped_problem': ''}
+        'is_lost': False, 'dropped': 0, 'dropped_problem': ''}
 
 
 def wait_for(condition):
@@ -69,6 +71,23 @@ def test_without_a_period_it_looks_once(built):
     watcher.stop()
 
 
+def test_how_often_it_looks_can_be_changed(built, tmp_path):
+    watcher = EnsembleWatcher(tmp_path / 'ensembles')
+    watcher.start(0)
+    shutil.copytree(built.path.parent, tmp_path / 'ensembles')
+    assert watcher.take() is None
+
+    watcher.change(0.01)
+    assert taken(watcher).description.ensemble_id == built.ensemble_id
+    watcher.change(0)
+    (tmp_path / 'ensembles' / '20990101T000000-aaaaaa').mkdir()
+    watcher.change(1000.0)
+
+    watcher.stop()
+    assert not any(thread.name == 'ensembles' for thread in threading.enumerate())
+    assert (watcher.take(), watcher.problem) == (None, '')
+
+
 def test_a_healthy_node_says_what_it_scores_with():
     health = Health()
     for latency in (0.001, 0.004, 0.002):
@@ -87,13 +106,13 @@ def test_every_problem_is_in_the_message():
     health.failed('hand: too short')
 
     report = health.report(ensemble_id='', loading_problem='bad file', missing_topics=('hand',),
-                           silent_topics=('joints',), dropped=3,
+                           silent_topics=('joints',), is_lost=True, dropped=3,
                            dropped_problem='goal: 1.000 s old')
 
     assert report.level is Level.WARN
     for part in ('no ensemble', 'refused: bad file', 'not published: hand',
-                 'nothing received of: joints', '3 observations dropped, last: goal: 1.000 s old',
-                 'hand: too short'):
+                 'nothing received of: joints', 'the threshold stays where it is',
+                 '3 observations dropped, last: goal: 1.000 s old', 'hand: too short'):
         assert part in report.message
 
 
@@ -105,3 +124,13 @@ def test_a_problem_is_told_once_and_drops_are_counted_between_reports():
     assert health.report(**{**GOOD, 'dropped': 3, 'dropped_problem': 'late'}).level is Level.OK
     assert '1 observations' in health.report(
         **{**GOOD, 'dropped': 4, 'dropped_problem': 'late'}).message
+
+
+def test_a_library_that_is_not_installed_is_a_problem_of_one_line(built, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'torch', None)
+    watcher = EnsembleWatcher(built.path)
+    watcher.start(0.0)
+
+    assert watcher.take() is None
+    assert watcher.problem.startswith(f'{built.path}: found no Python package torch, expected pip')
+    assert '\n' not in watcher.problem

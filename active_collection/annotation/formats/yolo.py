@@ -47,7 +47,8 @@ class Yolo:
             if mine:
                 lines = [_line(a, item, names.index(a.label)) for a in mine]
                 write_whole(directory / LABELS / f'{Path(item.file).stem}.txt', ''.join(lines))
-        content = {'path': '.', 'train': IMAGES, 'val': IMAGES, 'names': dict(enumerate(names)),
+        # No path: Ultralytics takes data.yaml's own directory then, and '.' for the working one.
+        content = {'train': IMAGES, 'val': IMAGES, 'names': dict(enumerate(names)),
                    'order': [item.file for item in items]}
         path = directory / FILE
         write_whole(path, yaml.safe_dump(content, sort_keys=False))

@@ -34,6 +34,7 @@ from active_collection.errors import ActiveCollectionError
 from active_collection.errors import AnnotationError
 from active_collection.errors import ConfigError
 from active_collection.files import whole_directory
+from active_collection.packages import how_to_install
 
 _MB = 1 << 20
 
@@ -195,7 +196,8 @@ class _Dataset:
             layout.ACTION: signals.action,
             'timestamp': (frames / self._settings.fps).astype(np.float32),
             'frame_index': frames, 'episode_index': np.full(count, len(self.rows), np.int64),
-            'index': frames + self.frames, 'task_index': np.full(count, task, np.int64)}
+            'index': frames + self.frames, 'task_index': np.full(count, task, np.int64),
+            layout.INTERVENTION: signals.intervention}
 
     def _write_rows(self, columns: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Write an episode as one row group."""
@@ -252,5 +254,5 @@ def _check_encoder() -> None:
     try:
         import av  # noqa: F401
     except ImportError as error:
-        raise ConfigError('format lerobot', found=str(error), expected='PyAV for its videos (pip '
-                          "install 'active-collection[video]'), or no cameras") from error
+        raise ConfigError('format lerobot', found=str(error), expected='PyAV for its videos '
+                          f'({how_to_install("video")}), or no cameras') from error

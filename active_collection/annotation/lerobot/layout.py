@@ -22,9 +22,11 @@ VIDEO = f'videos/{{video_key}}/{_NUMBERED}.mp4'
 CHUNK_FILES, DATA_MB, VIDEO_MB = 1000, 100, 200
 
 STATE, ACTION, CAMERA = 'observation.state', 'action', 'observation.images.'
-#: Columns that every dataset has, and their types.
-COUNTERS = {'timestamp': 'float32', 'frame_index': 'int64', 'episode_index': 'int64',
-            'index': 'int64', 'task_index': 'int64'}
+#: Whether a person or a script gave the action in an episode that the policy began.
+INTERVENTION = 'intervention'
+#: Columns of one number that every dataset has, and their types.
+SCALARS = {'timestamp': 'float32', 'frame_index': 'int64', 'episode_index': 'int64',
+           'index': 'int64', 'task_index': 'int64', INTERVENTION: 'bool'}
 
 
 def place(file: int) -> dict[str, int]:
@@ -51,7 +53,7 @@ def features(state: Sequence[str], action: Sequence[str],
                      'video.pix_fmt': 'yuv420p', 'video.is_depth_map': False, 'video.fps': fps,
                      'video.channels': 3, 'has_audio': False}}
     found |= {name: {'dtype': dtype, 'shape': [1], 'names': None}
-              for name, dtype in COUNTERS.items()}
+              for name, dtype in SCALARS.items()}
     return found
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from active_collection.bags.actors import read_actors
+from active_collection.bags.alignment import newest_until
 from active_collection.bags.fields import stamp_ns
 from active_collection.bags.images import RGB
 from active_collection.bags.images import stamp_ns as picture_stamp_ns
@@ -35,12 +37,15 @@ class Signals:
     :param state: float32 (n, S): the numeric items of the observation
     :param action: float32 (n, A): the first action at or after each instant
     :param state_names: S names: 'hand.0', 'hand.1'
+    :param intervention: bool (n,): whether somebody else gave that action than the policy, which
+        began the episode
     """
 
     stamps: NDArray[np.int64]
     state: NDArray[np.float32]
     action: NDArray[np.float32]
     state_names: tuple[str, ...]
+    intervention: NDArray[np.bool_]
 
 
 def read_signals(bag: Bag, spec: ObservationSpec, fps: int) -> Signals:
@@ -55,7 +60,7 @@ def read_signals(bag: Bag, spec: ObservationSpec, fps: int) -> Signals:
     """
     items = [item for item in spec.observation if not getattr(item, 'image', '')]
     names = {item.path.topic for item in items} | {spec.reference, spec.action.path.topic}
-    topics = resolve_topics(sorted(names), bag.topics, where=bag.path, namespace=_namespace(bag))
+    topics = resolve_topics(sorted(names), bag.topics, where=bag.path, namespace=bag.namespace)
     samples = _samples(bag, topics, items, spec)
     action = samples.pop('action')
     reference = samples.pop('reference')[0]
@@ -70,8 +75,11 @@ def read_signals(bag: Bag, spec: ObservationSpec, fps: int) -> Signals:
     after = np.minimum(np.searchsorted(action[0], stamps, 'left'), len(action[0]) - 1)
     labels = tuple(f'{item.name}.{place}' for item in items
                    for place in range(samples[item.name][1].shape[1]))
+    actors = read_actors(bag)
+    intervention = (np.zeros(len(stamps), bool) if actors is None
+                    else actors.took_over(action[0][after]))
     return Signals(stamps.astype(np.int64), state.astype(np.float32),
-                   action[1][after].astype(np.float32), labels)
+                   action[1][after].astype(np.float32), labels, intervention)
 
 
 def pictures(bag: Bag, camera: str, stamps: NDArray[np.int64], fps: int) -> Iterator[RGB]:
@@ -82,7 +90,7 @@ def pictures(bag: Bag, camera: str, stamps: NDArray[np.int64], fps: int) -> Iter
     :raises BagError: where the topic is missing, or a picture cannot be decoded
     :raises AnnotationError: where the camera was silent for too long
     """
-    topic = resolve_topics([camera], bag.topics, where=bag.path, namespace=_namespace(bag))[camera]
+    topic = resolve_topics([camera], bag.topics, where=bag.path, namespace=bag.namespace)[camera]
     oldest = max(int(_OLDEST_S * _NS), _OLDEST_FRAMES * _NS // fps)
     place = 0
     held, held_ns = None, -1
@@ -143,12 +151,8 @@ def _sorted(stamps: NDArray[np.int64], values: NDArray[np.float64]
 def _newest(stamps: NDArray[np.int64], values: NDArray[np.float64],
             instants: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the newest values at or before each instant; of a latched topic also later ones."""
-    return np.asarray(values[np.maximum(np.searchsorted(stamps, instants, 'right') - 1, 0)])
+    return np.asarray(values[np.maximum(newest_until(stamps, instants), 0)])
 
 
 def _latched(items: Sequence[ObservationItem]) -> set[str]:
     return {item.name for item in items if item.latched}
-
-
-def _namespace(bag: Bag) -> str:
-    return bag.episode.robot if bag.episode else ''

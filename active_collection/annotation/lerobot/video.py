@@ -111,7 +111,11 @@ class CameraWriter:
         self._frames += 1
 
     def _written(self) -> int:
-        return self._path(self._file).stat().st_size
+        """Return the size of the open file (bytes), which is there once a picture has left."""
+        try:
+            return self._path(self._file).stat().st_size
+        except FileNotFoundError:  # the encoder still looks ahead over all that it was given
+            return 0
 
 
 def _even(frame: RGB) -> NDArray[np.uint8]:

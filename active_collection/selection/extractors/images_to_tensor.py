@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from active_collection.bags.images import RGB
+from active_collection.bags.images import for_opencv
 from active_collection.errors import ConfigError
 from active_collection.registry import unknown
 
@@ -35,7 +36,7 @@ def to_batch(images: Sequence[RGB], size: int, mean: Sequence[float],
     batch = np.empty((len(images), size, size, 3), np.uint8)
     for place, image in zip(batch, images, strict=True):
         shrinks = image.shape[0] >= size and image.shape[1] >= size
-        cv2.resize(np.ascontiguousarray(image), (size, size), dst=place,
+        cv2.resize(for_opencv(image), (size, size), dst=place,
                    interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     scaled = torch.from_numpy(batch).to(device()).permute(0, 3, 1, 2).float()
     scale = torch.tensor([255.0 * d for d in deviation], device=scaled.device)

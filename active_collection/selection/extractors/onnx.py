@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from active_collection.bags.images import RGB
 from active_collection.errors import ConfigError
+from active_collection.packages import how_to_install
 from active_collection.selection.extractors.images_to_tensor import Preparation
 from active_collection.selection.extractors.images_to_tensor import check_options
 from active_collection.selection.extractors.images_to_tensor import existing_file
@@ -37,7 +38,7 @@ class Onnx:
             import onnxruntime
         except ImportError as error:
             raise ConfigError('onnx', found='no package onnxruntime',
-                              expected='it to be installed') from error
+                              expected=how_to_install('onnx')) from error
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = torch.get_num_threads()
         try:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from active_collection.bags.images import RGB
 from active_collection.errors import ConfigError
+from active_collection.packages import how_to_install
 from active_collection.selection.extractors.images_to_tensor import Preparation
 from active_collection.selection.extractors.images_to_tensor import check_options
 from active_collection.selection.extractors.images_to_tensor import device
@@ -36,7 +37,7 @@ class TimmModel:
             import timm
         except ImportError as error:
             raise ConfigError('timm', found='no package timm',
-                              expected='it to be installed') from error
+                              expected=how_to_install('timm')) from error
         try:
             network: Any = timm.create_model(options.get('model', ''), pretrained=False,
                                              checkpoint_path=str(path), num_classes=0)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from active_collection.bags.images import RGB
 from active_collection.errors import ConfigError
+from active_collection.packages import how_to_install
 from active_collection.selection.extractors.images_to_tensor import check_options
 from active_collection.selection.extractors.images_to_tensor import device
 from active_collection.selection.extractors.images_to_tensor import pooled
@@ -41,7 +42,7 @@ class TransformersModel:
             import transformers
         except ImportError as error:
             raise ConfigError('transformers', found='no package transformers',
-                              expected='it to be installed') from error
+                              expected=how_to_install('transformers')) from error
         try:
             self._processor: Any = transformers.AutoImageProcessor.from_pretrained(
                 path, local_files_only=True)

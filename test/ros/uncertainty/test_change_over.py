@@ -124,6 +124,15 @@ def test_a_bad_ensemble_is_refused_and_the_old_one_goes_on(robot, start, ensembl
     assert robot.estimates[0].ensemble_id == ensembles[0].name
 
 
+def test_a_path_of_nobodys_is_refused_and_the_node_lives(robot, start, ensembles):
+    start()
+
+    refused = robot.load('~nobody_of_this_name/ensembles')
+
+    assert not refused.loaded and 'expected a path; of ~user' in refused.message
+    assert robot.load(ensembles[1].parent).loaded
+
+
 def test_the_service_loads_an_ensemble(robot, start, ensembles):
     start()
 

@@ -38,7 +38,8 @@ def test_high_uncertainty_is_an_event_and_the_threshold_outlives_a_restart(
     events = []
     robot.create_subscription(
         HighUncertainty, 'uncertainty/high_uncertainty', events.append, qos.STATE)
-    process = start(ensembles=str(ensembles[0]), state_file=str(tmp_path / 'recent.json'))
+    process = start(ensembles=str(ensembles[0]), state_file=str(tmp_path / 'recent.json'),
+                    **{'threshold.hold': 1})
     wait_for(robot.is_heard, 'subscriptions')
     wait_for(lambda: robot.report_with('scoring with'), 'a good report')
     robot.recorder.publish(RecorderStatus(state=RecorderStatus.RECORDING, episode_id='e1'))
@@ -64,7 +65,9 @@ def test_high_uncertainty_is_an_event_and_the_threshold_outlives_a_restart(
     assert time_to_ns(events[1].header.stamp) == 10**9 + 8 * 20_000_000
     recent = read_recent(tmp_path / 'recent.json', ensembles[0].name, 'epistemic')
     np.testing.assert_array_equal(
-        np.float32(recent[-13:]), [e.epistemic for e in robot.estimates])
+        np.float32([step.value for step in recent.waiting]),
+        [e.epistemic for e in robot.estimates])
+    assert [step.is_high for step in recent.waiting] == [e.high for e in robot.estimates]
 
 
 def test_novelty_can_raise_the_event_and_its_end_is_told_when_the_node_ends(
@@ -88,7 +91,23 @@ def test_novelty_can_raise_the_event_and_its_end_is_told_when_the_node_ends(
     assert events[0].measure == 'novelty'
     assert events[0].value == robot.estimates[1].novelty
     assert robot.estimates[1].threshold < events[0].value
-    assert robot.estimates[1].novelty_p_value < 0.1
+    assert robot.estimates[1].novelty_p_value == robot.estimates[1].novelty_p_value_smallest
+    assert robot.estimates[1].novelty_p_value == pytest.approx(1 / 3)  # of two held-out episodes
+
+
+def test_a_lost_robot_stays_high_and_is_told(robot, start, ensembles):
+    start(ensembles=str(ensembles[0]), **{'threshold.patience': 20, 'threshold.hold': 1})
+    wait_for(robot.is_heard, 'subscriptions')
+    wait_for(lambda: robot.report_with('scoring with'), 'a good report')
+
+    for step in range(300):
+        robot.show(step, [500.0, 0.5, 0.5], [0.5, 0.5])
+        wait_for(lambda step=step: len(robot.estimates) > step, 'an estimate')
+    wait_for(lambda: robot.report_with('high for most of the last threshold.patience steps'),
+             'the report')
+
+    assert all(estimate.high for estimate in robot.estimates)
+    assert len({estimate.threshold for estimate in robot.estimates[20:]}) == 1
 
 
 def test_a_topic_that_falls_silent_is_told(robot, start, ensembles):

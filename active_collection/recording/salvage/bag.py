@@ -1,0 +1,136 @@
+# Copyright 2026 The active_collection contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Make a whole rosbag2 directory of damaged files, and count what can be read of either."""
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from active_collection.bags.episodes import METADATA
+from active_collection.bags.episodes import RECORDING_SUFFIX
+from active_collection.bags.episodes import read_metadata
+from active_collection.episode import EpisodeRecord
+from active_collection.episode import StopReason
+from active_collection.episode import TopicStatistics
+from active_collection.errors import ActiveCollectionError
+from active_collection.files import sync_directory
+from active_collection.recording.metadata import BagSummary
+from active_collection.recording.metadata import TopicSummary
+from active_collection.recording.metadata import device
+from active_collection.recording.metadata import information
+from active_collection.recording.metadata import write_metadata
+from active_collection.recording.salvage.database import salvage_database
+from active_collection.recording.salvage.mcap_file import salvage_file
+from active_collection.recording.salvage.outcome import Kept
+
+MCAP = '.mcap'
+DATABASE = '.db3'
+#: Ends the name of a directory in which a salvage works.
+SALVAGING = f'.salvage{RECORDING_SUFFIX}'
+
+
+def salvage_into(partial: Path, sources: Sequence[Path], record: EpisodeRecord | None,
+                 ) -> tuple[tuple[Kept, ...], EpisodeRecord | None]:
+    """
+    Make a directory with a whole file of each source.
+
+    :param partial: the directory; replaced
+    :param sources: damaged files, all MCAP or all SQLite
+    :param record: of the episode; None: it has none
+    :return: what was kept, and the record as it is then
+    :raises RecordingError: where a source is of another kind than its name says
+    :raises OSError: where the disk refuses; the directory is gone
+    """
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        is_database = sources[0].suffix == DATABASE
+        labels = device(record.robot if record is not None else '')
+        kept = tuple(salvage_database(source, partial / source.name) if is_database
+                     else salvage_file(source, partial / source.name, labels=labels)
+                     for source in sources)
+        summary = BagSummary(tuple(k.file for k in kept), _merged(kept))
+        if record is not None:
+            record = _salvaged_record(record, summary)
+        write_metadata(partial, {
+            **information(summary, ros_distro=_distro(record),
+                          storage='sqlite3' if is_database else 'mcap'),
+            **_compression(sources[0].parent)}, record)
+        sync_directory(partial)
+        return kept, record
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _salvaged_record(record: EpisodeRecord, summary: BagSummary) -> EpisodeRecord:
+    end_ns = max([record.started_ns, *(file.end_ns for file in summary.files)])
+    topics = tuple(
+        TopicStatistics(topic=t.topic.name, type=t.topic.definition.type, received=t.messages,
+                        written=t.messages, bytes=t.bytes)
+        for t in summary.topics)
+    return replace(
+        record, revision=record.revision + 1, finished_ns=end_ns,
+        lasted_s=_lasted_s(record, end_ns),
+        stop_reason=StopReason.SALVAGED, topics=topics,
+        tags={**record.tags, **summary.tags()})
+
+
+def _lasted_s(record: EpisodeRecord, end_ns: int) -> float:
+    """
+    Return how long an episode took at least whose clock was set while somebody watched (s).
+
+    :param end_ns: the latest time of a message (ns)
+    :returns: 0 where no clock was set: its stamps tell
+    """
+    if not record.clock_jumps:
+        return 0.0
+    ahead_s = sum(max(0.0, jump.by_s) for jump in record.clock_jumps)
+    return max((end_ns - record.started_ns) / 1e9 - ahead_s, record.clock_jumps[-1].after_s)
+
+
+def _merged(kept: Sequence[Kept]) -> tuple[TopicSummary, ...]:
+    merged: dict[str, TopicSummary] = {}
+    for topic in (topic for k in kept for topic in k.topics):
+        before = merged.get(topic.topic.name)
+        merged[topic.topic.name] = topic if before is None else replace(
+            before, messages=before.messages + topic.messages, bytes=before.bytes + topic.bytes)
+    return tuple(merged.values())
+
+
+def _distro(record: EpisodeRecord | None) -> str:
+    return record.versions.get('ros_distro', 'unknown') if record else 'unknown'
+
+
+def _compression(directory: Path) -> dict[str, Any]:
+    """Return how a bag's messages are compressed one by one, which only its metadata tells."""
+    with suppress(ActiveCollectionError):
+        known = read_metadata(directory / METADATA)
+        if known.get('compression_mode') == 'message':
+            return {key: known.get(key) for key in ('compression_mode', 'compression_format')}
+    return {}
+
+
+def readable_messages(path: Path) -> int:
+    """Return how many messages our reader gets of a bag's files."""
+    # A recorder that has nothing to salvage needs no reader.
+    from active_collection.bags.reader import open_bag
+
+    messages = 0
+    for file in (files_of(path, MCAP) or files_of(path, DATABASE)) if path.is_dir() else [path]:
+        with suppress(ActiveCollectionError), open_bag(file, on_damage=lambda _: None) as bag:
+            messages += sum(1 for _ in bag.messages())
+    return messages
+
+
+def files_of(directory: Path, suffix: str) -> list[Path]:
+    """Return a bag's files in the order of their numbers."""
+    def number(path: Path) -> tuple[int, str]:
+        tail = path.stem.rpartition('_')[2]
+        return (int(tail) if tail.isdecimal() else 0, path.name)
+
+    return sorted(directory.glob(f'*{suffix}'), key=number)
