@@ -194,7 +194,7 @@ def test_what_a_unit_runs_is_launch_in_the_workspace_itself(workspace, unit, giv
                           stdout=subprocess.PIPE) as process:
         pid, order, *arguments = process.stdout.readline().strip().split('|')
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
     assert int(pid) == process.pid  # so that the interrupt is launch's
     assert order == ' venv install'
     assert arguments == ['launch', 'active_collection', *given]

@@ -7,7 +7,7 @@ from fleet_peers import SPACE
 from fleet_peers import Console
 from fleet_peers import Peers
 from fleet_peers import Process
-from fleet_peers import Spinner
+from spinner import Spinner
 
 from active_collection.scheduling.events import Ended
 from active_collection.scheduling.ledger.ledger import LedgerReader

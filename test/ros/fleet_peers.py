@@ -97,7 +97,7 @@ class Process:
         self.process = subprocess.Popen(
             command, stdout=self._log, stderr=self._log, env=os.environ.copy())
 
-    def stop(self, number=signal.SIGTERM, seconds=10.0):
+    def stop(self, number=signal.SIGTERM, seconds=60.0):
         """Send a signal and return the exit status."""
         self.process.send_signal(number)
         return self.process.wait(timeout=seconds)
@@ -106,28 +106,6 @@ class Process:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-
-
-class Spinner:
-    """Spins nodes in threads until closed."""
-
-    def __init__(self, *nodes):
-        self.nodes = []
-        self.executor = MultiThreadedExecutor(num_threads=4)
-        for node in nodes:
-            self.add(node)
-        self.thread = threading.Thread(target=self.executor.spin, daemon=True)
-        self.thread.start()
-
-    def add(self, node):
-        self.nodes.append(node)
-        self.executor.add_node(node)
-
-    def close(self):
-        self.executor.shutdown(timeout_sec=2.0)
-        self.thread.join(timeout=2.0)
-        for node in self.nodes:
-            node.destroy_node()
 
 
 class Rig(Node):
@@ -147,6 +125,7 @@ class Rig(Node):
         self.succeeds = True
         self.act = threading.Event()
         self.act.set()
+        self.over = threading.Event()
         self.accept = threading.Event()
         self.accept.set()
         self.set_ups, self.goals, self.cancelled = [], [], []
@@ -170,7 +149,8 @@ class Rig(Node):
         return self.goals[-1]
 
     def let_go(self):
-        """End whatever is held, so that the executor's threads can end."""
+        """End whatever is or will be held, so that the executor's threads can end."""
+        self.over.set()
         self.accept.set()
         self.act.set()
 
@@ -198,7 +178,7 @@ class Rig(Node):
         self.goals.append(handle.request)
         self.acting()
         while not self.act.wait(0.02):
-            if not self.context.ok():
+            if self.over.is_set() or not self.context.ok():
                 return CollectEpisode.Result()
             if handle.is_cancel_requested:
                 handle.canceled()
@@ -316,17 +296,17 @@ class Console(Node):
     def _on_state(self, state):
         self.state = state
 
-    def call(self, name, request=None, seconds=10.0):
+    def call(self, name, request=None, seconds=60.0):
         return self._call(self._by_name[name], name, request, seconds)
 
-    def tell(self, robot, word, seconds=10.0):
+    def tell(self, robot, word, seconds=60.0):
         """Say a word to a robot's agent: 'ready', 'pause', ..."""
         name = f'/{robot}/agent/{word}'
         if name not in self._by_name:
             self._by_name[name] = self.create_client(Trigger, name)
         return self._call(self._by_name[name], name, None, seconds)
 
-    def tell_about(self, status, word, seconds=10.0):
+    def tell_about(self, status, word, seconds=60.0):
         """Say a word to a robot's agent about what a status of the robot showed."""
         name = f'/{status.robot}/agent/tell'
         if name not in self._by_name:
@@ -341,7 +321,7 @@ class Console(Node):
         until(future.done, seconds, f'answer of {name}')
         return future.result()
 
-    def ask(self, robot='arm1', collectors=('scripted', 'policy'), seconds=10.0):
+    def ask(self, robot='arm1', collectors=('scripted', 'policy'), seconds=60.0):
         return self.call('request_assignment', RequestAssignment.Request(
             robot=robot, collectors=list(collectors)), seconds)
 

@@ -105,7 +105,7 @@ class OperatorTerminal:
 
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
     def close(self):
         if self.process.poll() is None:

@@ -10,7 +10,7 @@ from rclpy.parameter import Parameter
 from rclpy.parameter import parameter_value_to_python
 from rclpy.parameter_client import AsyncParameterClient
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class Parameters:

@@ -23,15 +23,15 @@ from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from lifecycle_msgs.srv import GetState
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy
 from rclpy.qos import QoSProfile
 from rosbags.rosbag2 import Reader
+from spinner import Spinner
 
 from active_collection.nodes import qos
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 TRANSITIONS = {
     'configure': Transition.TRANSITION_CONFIGURE, 'activate': Transition.TRANSITION_ACTIVATE,
@@ -103,16 +103,8 @@ def end_with_parent():
 def spinning_peer(name, below=''):
     """Give a peer in a namespace made of a test's name."""
     node = Peer(f'{below}/r{abs(hash(name)) % 10**8}')
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
-    try:
+    with Spinner(node, threads=1):
         yield node
-    finally:
-        executor.shutdown()
-        thread.join(5)
-        node.destroy_node()
 
 
 @contextmanager

@@ -30,11 +30,11 @@ from fleet_peers import SPACE
 from fleet_peers import Console
 from fleet_peers import Process
 from fleet_peers import Rig
-from fleet_peers import Spinner
 from fleet_peers import finished
 from fleet_peers import until
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
+from spinner import Spinner
 from std_msgs.msg import UInt64
 
 from active_collection.bags.episodes import find_episodes
@@ -195,7 +195,7 @@ class Soak:
 
     def _expect_end(self, key, process, what):
         try:
-            status = process.process.wait(timeout=30)
+            status = process.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self.result.faults.append(f'{key}: did not end within 30 s of SIGTERM')
             process.close()

@@ -115,7 +115,7 @@ def test_a_signal_stops_the_robot_and_closes_the_episode(setting, number):
     agent = setting.start_agent()
     until(lambda: setting.peers.goals)
 
-    assert agent.stop(number, seconds=5) == 0
+    assert agent.stop(number, seconds=60) == 0
 
     assert len(setting.peers.cancelled) == 1
     assert [r.outcome for r in setting.peers.closed.values()] == [Outcome.ABORTED]
@@ -126,12 +126,12 @@ def test_a_signal_while_nobody_answers_ends_it_at_once(setting):
     agent = setting.start_agent()
     until(lambda: setting.peers.statuses)
 
-    assert agent.stop(signal.SIGTERM, seconds=5) == 0
+    assert agent.stop(signal.SIGTERM, seconds=60) == 0
     assert 'Traceback' not in setting.log('agent')
 
 
 def test_an_agent_without_a_robot_says_so(setting):
     process = setting.start('agent')
 
-    assert process.process.wait(timeout=20) == 2
+    assert process.process.wait(timeout=60) == 2
     assert len(setting.log('agent').strip().splitlines()) == 1

@@ -177,7 +177,7 @@ def test_an_action_server_that_vanishes_ends_the_attempt_as_aborted(ros, tmp_pat
         assert rig.stdout.readline() == 'acting\n'
         episode_id = setting.peers.open.episode_id
         rig.send_signal(number)
-        rig.wait(timeout=20)
+        rig.wait(timeout=60)
         until(lambda: episode_id in setting.peers.closed)
     finally:
         rig.kill()
@@ -315,6 +315,6 @@ def test_a_parameter_that_makes_no_sense_ends_the_start_with_one_line(
         setting, parameter, value, words):
     process = setting.start_agent(**{parameter: value})
 
-    assert process.process.wait(timeout=20) == 2
+    assert process.process.wait(timeout=60) == 2
     line, = setting.log('agent').strip().splitlines()
     assert words in line

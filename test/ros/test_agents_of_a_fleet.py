@@ -18,8 +18,8 @@ from fleet_peers import SPACE
 from fleet_peers import Console
 from fleet_peers import Peers
 from fleet_peers import Process
-from fleet_peers import Spinner
 from fleet_peers import until
+from spinner import Spinner
 
 from active_collection.nodes import qos
 from active_collection.nodes.agent.scheduler_watch import GONE_S

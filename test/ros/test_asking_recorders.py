@@ -10,9 +10,9 @@ pytest.importorskip('rclpy')
 sys.path.insert(0, str(Path(__file__).parent))
 from active_collection.msg import Episode
 from active_collection.srv import ListEpisodes
-from fleet_peers import Spinner
 from fleet_peers import until
 from rclpy.node import Node
+from spinner import Spinner
 
 from active_collection.nodes.scheduler import missed_episodes
 from active_collection.nodes.scheduler.missed_episodes import MissedEpisodes

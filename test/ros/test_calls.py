@@ -16,8 +16,7 @@ from active_collection.msg import Episode
 from fleet_peers import Rig
 from fleet_peers import until
 from rclpy.action import ActionClient
-from rclpy.executors import MultiThreadedExecutor
-from rclpy.executors import SingleThreadedExecutor
+from spinner import Spinner
 
 from active_collection.collecting.collection_robot import StoppedError
 from active_collection.collecting.collection_robot import UnavailableError
@@ -33,12 +32,7 @@ class Asking:
         self.client = ActionClient(self.node, CollectEpisode, 'collect_episode')
         self.stop = threading.Event()
         self.calls = Calls(self.stop, self.node)
-        self.executors = []
-        for executor, node in ((SingleThreadedExecutor(), self.node),
-                               (MultiThreadedExecutor(num_threads=4), rig)):
-            executor.add_node(node)
-            threading.Thread(target=executor.spin, daemon=True).start()
-            self.executors.append(executor)
+        self.spinners = [Spinner(self.node, threads=1), Spinner(rig)]
 
     def collect(self, accept_s=10.0, check=lambda: None):
         return self.calls.action(
@@ -47,11 +41,8 @@ class Asking:
 
     def close(self):
         self.rig.let_go()
-        for executor in self.executors:
-            executor.shutdown(timeout_sec=2.0)
-        self.client.destroy()
-        self.node.destroy_node()
-        self.rig.destroy_node()
+        for spinner in self.spinners:
+            spinner.close()
 
 
 @pytest.fixture

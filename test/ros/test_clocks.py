@@ -16,12 +16,12 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from fleet_peers import SPACE
 from fleet_peers import Console
 from fleet_peers import Process
-from fleet_peers import Spinner
 from fleet_peers import until
 from rclpy.clock import Clock
 from rclpy.clock import ClockType
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMsg
+from spinner import Spinner
 
 from active_collection.nodes import conversions
 from active_collection.nodes import qos

@@ -26,7 +26,7 @@ SMALL = ['--tasks', 'drawer_close,reach', '--demonstrations', '2', '--rounds', '
 
 # Looked for, not imported: the camera tests must choose the GL library before mujoco is imported.
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(find_spec('metaworld') is None, reason='metaworld is not installed')]
 
 
@@ -46,7 +46,7 @@ def first_actor(path: Path) -> Actor:
 
 def test_the_loop_runs_from_demonstrations_to_a_report(tmp_path):
     demo = start(tmp_path, *SMALL)
-    status = demo.wait(timeout=280)
+    status = demo.wait(timeout=560)
     log = (tmp_path / 'demo.log').read_text()
     data = tmp_path / 'data' / '001'
 
@@ -83,7 +83,7 @@ def test_interrupted_it_keeps_what_was_recorded_and_leaves_no_process(tmp_path, 
 
     demo.send_signal(number)
 
-    assert demo.wait(timeout=40) == 130
+    assert demo.wait(timeout=60) == 130
     for log in (tmp_path / 'demo.log', *(tmp_path / 'data').glob('*/logs/*.log')):
         assert 'Traceback' not in log.read_text(), log
     assert not [child for child in children if child.is_running()]
@@ -96,7 +96,7 @@ def test_an_unwritable_data_directory_is_one_line_and_status_2(tmp_path):
 
     demo = start(tmp_path)
 
-    assert demo.wait(timeout=30) == 2
+    assert demo.wait(timeout=60) == 2
     log = (tmp_path / 'demo.log').read_text()
     assert len(log.strip().splitlines()) == 1
     assert str(tmp_path / 'data') in log

@@ -21,13 +21,13 @@ from active_collection.msg import Scenario
 from fleet_peers import Console
 from fleet_peers import Process
 from fleet_peers import Rig
-from fleet_peers import Spinner
 from fleet_peers import until
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from sensor_msgs.msg import JointState
 from shape_msgs.msg import Plane
+from spinner import Spinner
 from uncertainty_peers import SPEC
 
 from active_collection.bags.observation import ObservationSpec

@@ -74,8 +74,8 @@ class Launch:
         for number in signals:
             send = os.killpg if everybody else os.kill
             send(self.process.pid, number)
-        status = self.process.wait(timeout=40)
-        _, alive = psutil.wait_procs(nodes, timeout=20)
+        status = self.process.wait(timeout=60)
+        _, alive = psutil.wait_procs(nodes, timeout=60)
         assert not alive
         return status
 
@@ -139,7 +139,7 @@ def test_a_launch_file_explains_each_of_its_arguments(path):
 def test_a_mistake_in_an_argument_ends_the_launch_with_one_line(start, tmp_path, arguments, says):
     one = start('robot.launch.py', **{'robot': 'arm_1', 'data': tmp_path, **arguments})
 
-    assert one.process.wait(timeout=30) == 1
+    assert one.process.wait(timeout=60) == 1
     (line,) = (text for text in one.said.splitlines() if 'ERROR' in text)
     assert says in line
     assert 'process started' not in one.said

@@ -15,8 +15,8 @@ from ament_index_python.packages import get_package_prefix
 from ament_index_python.packages import get_package_share_directory
 from fleet_peers import Console
 from fleet_peers import Rig
-from fleet_peers import Spinner
 from fleet_peers import until
+from spinner import Spinner
 
 from active_collection.bags.episodes import find_episodes
 from active_collection.bags.episodes import read_record
@@ -79,7 +79,7 @@ def test_the_shipped_files_give_a_robot_work_and_end_in_order_though_all_at_once
 
     for process in launched.processes.values():
         process.send_signal(signal.SIGINT)
-    statuses = {name: process.wait(timeout=15) for name, process in launched.processes.items()}
+    statuses = {name: process.wait(timeout=60) for name, process in launched.processes.items()}
 
     logs = launched.logs()
     assert set(statuses.values()) == {0}, logs

@@ -19,13 +19,13 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from fleet_peers import SPACE
 from fleet_peers import Console
 from fleet_peers import Process
-from fleet_peers import Spinner
 from fleet_peers import finished
 from fleet_peers import until
 from outages import locked_by_another
 from outages import overwritten_header
 from outages import replaced_by_directory
 from outages import vanished_directory
+from spinner import Spinner
 
 from active_collection.names import robot_of
 from active_collection.nodes import qos
@@ -106,19 +106,19 @@ def test_requests_are_refused_with_the_reason_and_episodes_counted_once_it_is_ba
     peer.start('free')
 
     with outage(ledger, process) if outage is full_disk else outage(ledger):
-        refused = console.ask('late', seconds=30)
+        refused = console.ask('late', seconds=60)
         assert refused.code == refused.UNAVAILABLE and str(ledger) in refused.message
         peer.finish('free')
         during = collect(peer, lease)
         answer = console.call('release_assignment', ReleaseAssignment.Request(
-            assignment_id=other.assignment_id, robot='other', reason='x' * 9000), seconds=30)
+            assignment_id=other.assignment_id, robot='other', reason='x' * 9000), seconds=60)
         assert answer.code == answer.UNAVAILABLE
         order = console.call('steer_scenario', SteerScenario.Request(
-            command=SteerScenario.Request.BAN, task='pick', author='ann', reason='x'), seconds=30)
+            command=SteerScenario.Request.BAN, task='pick', author='ann', reason='x'), seconds=60)
         assert not order.accepted and str(ledger) in order.message
-        assert not console.call('pause', seconds=30).success
+        assert not console.call('pause', seconds=60).success
         for name in (robot, 'other'):
-            assert console.ask(name, seconds=30).code == refused.UNAVAILABLE
+            assert console.ask(name, seconds=60).code == refused.UNAVAILABLE
         until(lambda: said and said[-1].level == DiagnosticStatus.ERROR
               and said[-1].values[1].value == '2', what='two episodes that wait')
         assert str(ledger) in said[-1].message and str(ledger) in console.state.message

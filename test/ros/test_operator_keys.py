@@ -145,7 +145,7 @@ def test_a_whole_shift_is_worked_with_keys(shift):
     terminal.shows('R E A D Y ?')
 
     terminal.type('q')
-    assert terminal.process.wait(timeout=20) == 0
+    assert terminal.process.wait(timeout=60) == 0
     assert terminal.is_restored
     assert 'Traceback' not in terminal.log.read_text()
 
@@ -209,7 +209,7 @@ def test_a_signal_ends_it_with_the_terminal_as_it_was(ros, tmp_path, number):
         assert not terminal.is_restored
         if number == signal.SIGINT:
             terminal.type('\x03')
-            assert terminal.process.wait(timeout=20) == 0
+            assert terminal.process.wait(timeout=60) == 0
         else:
             assert terminal.stop(number) == 0
         until(lambda: terminal.is_restored)
@@ -223,7 +223,7 @@ def test_it_ends_when_its_terminal_is_gone(ros, tmp_path):
         terminal.shows('N O A G E N T')
         os.close(terminal.slave)
         os.close(terminal.master)
-        assert terminal.process.wait(timeout=20) == 0
+        assert terminal.process.wait(timeout=60) == 0
         assert 'Traceback' not in terminal.log.read_text()
     finally:
         terminal.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
 from pathlib import Path
 from typing import Literal
 
@@ -13,8 +12,8 @@ import pytest
 from pydantic import model_validator
 from rcl_interfaces.msg import ParameterEvent
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
+from spinner import Spinner
 
 sys.path.insert(0, str(Path(__file__).parent))
 from parameter_peers import Parameters
@@ -75,18 +74,12 @@ def probe(peer):
     def make(**overrides):
         node = Probe(peer.get_namespace(), [
             Parameter(name.replace('__', '.'), value=value) for name, value in overrides.items()])
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        thread = threading.Thread(target=executor.spin, daemon=True)
-        thread.start()
-        made.append((node, executor, thread))
+        made.append(Spinner(node, threads=1))
         return node, Parameters(peer, 'probe')
 
     yield make
-    for node, executor, thread in made:
-        executor.shutdown()
-        thread.join(5)
-        node.destroy_node()
+    for spinner in made:
+        spinner.close()
 
 
 def test_every_parameter_says_what_it_is(probe):

@@ -72,5 +72,5 @@ def test_children_end_when_the_parent_is_killed(tmp_path):
     parent.kill()
     parent.wait()
 
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive

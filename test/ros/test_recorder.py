@@ -165,7 +165,7 @@ def test_a_signal_closes_the_open_episode(peer, recorder, tmp_path, number):
         publisher.publish(String(data='x'))
     began = time.monotonic()
     process.send_signal(number)
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and time.monotonic() - began < 5, output
     assert 'Traceback' not in output
     [path] = (tmp_path / 'data' / 'episodes').glob('*/*')
@@ -210,7 +210,7 @@ def test_hostile_requests_are_refused_in_one_line(peer, recorder):
 def test_a_data_directory_that_cannot_be_written_ends_in_one_line(peer, recorder, tmp_path):
     (tmp_path / 'file').write_text('')
     process = recorder(data_directory=tmp_path / 'file')
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 2 and output.count('\n') == 1 and 'data_directory' in output
 
 
@@ -220,7 +220,7 @@ def test_a_topic_name_that_is_none_ends_in_one_line_that_has_it(recorder, parame
     value = {'expected_rates': "['not a name=3']", 'uncertainty_topic': "'not a name'",
              'actor_topic': "'not a name'"}
     process = recorder(**{parameter: value.get(parameter, "['not a name']")})
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 2 and output.count('\n') == 1 and "'not a name'" in output
 
 

@@ -102,7 +102,7 @@ def test_configure_that_fails_says_why_and_can_be_asked_again(peer, recorder, tm
     assert not any('data_directory' in message for _, message in peer.complaints())
     assert peer.start('e1').code == StartEpisode.Response.ACCEPTED
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and 'cannot configure' in output
 
 
@@ -115,5 +115,5 @@ def test_shutdown_closes_the_episode_and_leaves_a_process_that_ends_cleanly(
     assert read_record(path).stop_reason.value == 'recorder_shutdown'
     assert peer.start('e2').code == StartEpisode.Response.UNAVAILABLE
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and 'Traceback' not in output

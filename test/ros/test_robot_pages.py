@@ -75,7 +75,7 @@ class Walk:
         for process, _ in terminals:
             os.killpg(process.pid, signal.SIGINT)
         for process, log in terminals:
-            assert process.wait(timeout=30) == 0, log.read_text()
+            assert process.wait(timeout=60) == 0, log.read_text()
             said = log.read_text()
             assert 'Traceback' not in said and 'never retrieved' not in said, said
 

@@ -111,7 +111,7 @@ def test_a_signal_closes_the_node_and_ends_with_status_0(probe, number):
     start = time.monotonic()
 
     process.send_signal(number)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=60)
 
     assert process.returncode == 0, err
     assert 'closed' in out
@@ -134,7 +134,7 @@ def test_parameters_become_the_settings(probe):
 def test_a_bad_parameter_ends_the_process_with_one_line(probe, parameters, words):
     process = probe(*parameters)
 
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
 
     assert process.returncode == 2
     assert out == ''
@@ -154,7 +154,7 @@ def test_a_bad_parameter_ends_the_process_with_one_line(probe, parameters, words
 def test_a_bad_namespace_ends_the_process_with_one_line_that_says_why(probe, namespace, words):
     process = probe('data:=/d', namespace=namespace)
 
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
 
     own = [text for text in err.strip().splitlines() if '[rcl]' not in text]
     assert (process.returncode, out) == (2, '')
@@ -167,7 +167,7 @@ def test_a_callback_at_work_when_the_signal_comes_is_done_first(probe):
     """Before the executor is shut down, which takes away what it needs to end a callback."""
     process = probe('data:=interrupts')
 
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
 
     assert (process.returncode, err) == (0, '')
     assert out.splitlines()[-3:] == ['closed', 'done', 'shut down at rest']
@@ -179,7 +179,7 @@ def test_a_callback_that_raises_what_nobody_foresaw_is_told_once_and_the_node_go
     assert line(process) == 'went on\n'
 
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
 
     assert process.returncode == 0
     assert err.count('RuntimeError: broken callback at probe.py:') == 1
@@ -189,7 +189,7 @@ def test_a_callback_that_raises_what_nobody_foresaw_is_told_once_and_the_node_go
 def test_a_callback_ends_the_process_where_it_says_so(probe):
     process = probe('data:=fatal')
 
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
 
     assert process.returncode == 1
     assert 'RuntimeError: the end' in err
@@ -201,7 +201,7 @@ def test_a_missing_parameter_file_is_named(probe, tmp_path):
 
     result = subprocess.run(
         [sys.executable, str(path), '--ros-args', '--params-file', '/no/such.yaml'],
-        capture_output=True, text=True, cwd=tmp_path, timeout=20, env=os.environ)
+        capture_output=True, text=True, cwd=tmp_path, timeout=60, env=os.environ)
 
     assert result.returncode == 2
     assert '/no/such.yaml' in result.stderr
@@ -219,7 +219,7 @@ def test_a_node_that_is_interrupted_while_it_is_imported_ends_without_a_word(num
         while f'/{library}/' not in maps.read_text():
             assert time.monotonic() < deadline, f'{library} is not imported'
         node.send_signal(number)
-        _, said = node.communicate(timeout=20)
+        _, said = node.communicate(timeout=60)
     finally:
         node.kill()
 

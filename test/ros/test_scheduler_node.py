@@ -19,8 +19,8 @@ from fleet_peers import SPACE
 from fleet_peers import Console
 from fleet_peers import Peers
 from fleet_peers import Process
-from fleet_peers import Spinner
 from fleet_peers import until
+from spinner import Spinner
 
 from active_collection.nodes import conversions
 from active_collection.nodes import qos
@@ -163,7 +163,7 @@ def test_a_lease_can_be_handed_back(console, start):
 def test_a_scheduler_that_cannot_start_says_why_in_one_line(start, tmp_path, parameters, says):
     process = start(**parameters)
 
-    assert process.process.wait(timeout=20) == 2
+    assert process.process.wait(timeout=60) == 2
     lines = (tmp_path / 'scheduler.log').read_text().strip().splitlines()
     assert len(lines) == 1 and says in lines[0]
 

@@ -114,7 +114,7 @@ def said(process, word):
 
 def ended(process, line=None):
     """Return what else it says and its status."""
-    out, err = process.communicate(line, timeout=20)
+    out, err = process.communicate(line, timeout=60)
     return process.returncode, out.split(), err
 
 
@@ -210,7 +210,7 @@ def test_a_terminal_that_is_closed_has_the_recorder_close_its_episode(peer, tmp_
 
         os.close(ours)
 
-        assert recorder.wait(timeout=20) == 0
+        assert recorder.wait(timeout=60) == 0
         path, = find_episodes(tmp_path)
         assert read_record(path).outcome is Outcome.ABORTED
         assert not list(tmp_path.rglob('*.recording'))
@@ -240,7 +240,7 @@ def test_a_node_ends_in_order_when_the_launch_that_started_it_is_killed(tmp_path
         launch.kill()
         launch.wait()
 
-    _, alive = psutil.wait_procs([agent], timeout=15)
+    _, alive = psutil.wait_procs([agent], timeout=60)
 
     assert not alive
     assert log.read_text().rstrip().endswith('idle: stopped')
@@ -252,7 +252,7 @@ def test_a_node_does_not_start_for_a_launch_that_is_gone():
 
     result = subprocess.run(
         [sys.executable, executable('agent')], env={**os.environ, PARENT: str(gone.pid)},
-        capture_output=True, text=True, timeout=30)
+        capture_output=True, text=True, timeout=60)
 
     # Without a namespace it would refuse with status 2 and a line.
     assert (result.returncode, result.stdout, result.stderr) == (0, '', '')
@@ -264,6 +264,6 @@ def test_the_nodes_own_children_are_told_of_no_parent(tmp_path):
 
     result = subprocess.run(
         [sys.executable, '-c', program], env={**os.environ, PARENT: str(os.getpid())},
-        capture_output=True, text=True, timeout=30)
+        capture_output=True, text=True, timeout=60)
 
     assert result.stdout == 'False\n'

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import defaultdict
 from contextlib import contextmanager
@@ -36,10 +35,10 @@ from geometry_msgs.msg import PoseArray
 from geometry_msgs.msg import PoseStamped
 from parameter_peers import Parameters
 from rclpy.action import ActionClient
-from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from sensor_msgs.msg import JointState
+from spinner import Spinner
 
 from active_collection.nodes import qos
 from active_collection.nodes.conversions import duration_to_msg
@@ -88,14 +87,8 @@ def stop(process, number=signal.SIGTERM):
 def node(ros):
     """Give a node of the test, spinning."""
     node = ros.create_node('bench', namespace='robot_1')
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    spinner = threading.Thread(target=executor.spin, daemon=True)
-    spinner.start()
-    yield node
-    executor.shutdown()
-    spinner.join(timeout=5)
-    node.destroy_node()
+    with Spinner(node, threads=1):
+        yield node
 
 
 @pytest.fixture(scope='module')

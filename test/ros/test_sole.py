@@ -13,8 +13,8 @@ from diagnostic_msgs.msg import DiagnosticArray
 from fleet_peers import SPACE
 from fleet_peers import Console
 from fleet_peers import Process
-from fleet_peers import Spinner
 from fleet_peers import until
+from spinner import Spinner
 
 from active_collection.nodes import qos
 from active_collection.nodes.rivals import BEAT_S

@@ -100,6 +100,6 @@ def test_every_service_answers_with_the_reason_and_the_node_goes_on(peer, probe)
     assert reports[-1].message.startswith('unexpected errors, last: ~/')
     ask(Trigger, 'plain')
     probe.send_signal(signal.SIGTERM)
-    _, err = probe.communicate(timeout=30)
+    _, err = probe.communicate(timeout=60)
     assert probe.returncode == 0
     assert err.count('Traceback') == 4  # one a service, however often it is asked

@@ -13,8 +13,8 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fleet_peers import Process
-from fleet_peers import Spinner
 from fleet_peers import until
+from spinner import Spinner
 
 from active_collection.nodes import qos
 
@@ -56,7 +56,7 @@ class Watched:
         for process in self._processes:
             process.process.terminate()
         for process in self._processes:
-            process.process.wait(timeout=20)
+            process.process.wait(timeout=60)
         self._spinner.close()
 
     def _on_diagnostics(self, array):

@@ -19,15 +19,15 @@ from active_collection.srv import LoadEnsemble
 from ament_index_python.packages import get_package_prefix
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from sensor_msgs.msg import JointState
+from spinner import Spinner
 
 from active_collection.nodes import qos
 from active_collection.nodes.conversions import time_to_msg
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 SPEC = """
 format: 1
 reference: hand
@@ -122,17 +122,11 @@ def steps(count):
 def spinning_robot(name):
     """Give a spinning robot in a namespace made of a name."""
     node = Robot(f'/u{abs(hash(name)) % 10**8}')
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
-    node.scenario.publish(Scenario(task='pull', environment='table'))
-    yield node
-    executor.shutdown()
-    thread.join(5)
-    # Before the processes are killed: Fast DDS sometimes crashes where it takes down a participant
-    # that is about to find others gone.
-    node.destroy_node()
+    # Closed before the processes are killed: Fast DDS sometimes crashes where it takes down a
+    # participant that is about to find others gone.
+    with Spinner(node, threads=1):
+        node.scenario.publish(Scenario(task='pull', environment='table'))
+        yield node
     for process in node.processes:
         if process.poll() is None:
             process.kill()

@@ -29,7 +29,6 @@ from active_collection.selection.parts import Job
 from active_collection.selection.pool import Pool
 
 ray = pytest.importorskip('ray')
-pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(scope='module')
@@ -46,7 +45,7 @@ def cluster():
         started.shutdown()
         left = [child for child in psutil.Process().children(recursive=True)
                 if 'ray' in child.name()]
-        _, alive = psutil.wait_procs(left, timeout=20)
+        _, alive = psutil.wait_procs(left, timeout=60)
         assert not alive
 
 
