@@ -13,6 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+#: Ends the name of what is not whole yet.
+PARTIAL = '.partial'
+_BLOCK = 4 * 1024 * 1024
+
 
 def expanded(path: str) -> Path:
     """
@@ -45,6 +49,22 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_directory(path: Path) -> None:
+    """
+    Make a directory and those above it that are missing, and make their names durable.
+
+    :raises OSError: where the disk refuses
+    """
+    missing = []
+    for place in (path, *path.parents):
+        if place.exists():
+            break
+        missing.append(place)
+    path.mkdir(parents=True, exist_ok=True)
+    for place in missing:
+        sync_directory(place.parent)
+
+
 def parse_json(text: str) -> Any:
     """
     Return what JSON text says.
@@ -75,7 +95,7 @@ def partial_of(path: Path) -> Path:
     """
     if not path.name:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    return path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    return path.with_name(f'.{path.name}.{os.getpid()}{PARTIAL}')
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
@@ -97,6 +117,29 @@ def write_whole(path: Path, data: bytes | str) -> None:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
+def copy_whole(source: Path, path: Path) -> None:
+    """
+    Copy a file over another at once: until the copy is durable, what was there before stands.
+
+    What an interrupted copy leaves is replaced by the next.
+
+    :param path: the copy; its directory is made where it is missing
+    :raises OSError: where the source cannot be read or the disk refuses
+    """
+    partial = path.with_name(f'{path.name}{PARTIAL}')
+    make_directory(path.parent)
+    with source.open('rb') as content:
+        try:
+            with partial.open('wb') as copy:
+                shutil.copyfileobj(content, copy, _BLOCK)
+                copy.flush()
+                os.fsync(copy.fileno())
+            partial.replace(path)
+        except OSError as error:
+            raise of_path(path, error) from error
     sync_directory(path.parent)
 
 

@@ -3,6 +3,7 @@
 """Find recorded episodes, and read the record that an episode's bag carries."""
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from active_collection.episode import EpisodeRecord
 from active_collection.errors import BagError
 
 METADATA = 'metadata.yaml'
+#: Beside the files of an episode in a central store: their checksums.
+MANIFEST = 'manifest.sha256'
 #: Suffix of the directory of an episode that is still being recorded, or whose recorder died.
 RECORDING_SUFFIX = '.recording'
 
+_DATE = re.compile(r'\d{4}-\d\d-\d\d')
 _Loader: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 
 
@@ -23,11 +27,40 @@ def find_episodes(data_dir: Path | str) -> list[Path]:
     """
     Return the bag directory of every closed episode below a data directory, oldest first.
 
-    :param data_dir: the directory that holds episodes/<date>/<episode_id>/; may lack it
+    :param data_dir: the directory that holds episodes/<date>/<episode_id>/, or the copies of a
+        central store, episodes/<robot>/<date>/<episode_id>/; may lack them
     """
-    found = Path(data_dir).glob(f'episodes/*/*/{METADATA}')
-    return sorted((path.parent for path in found if path.parent.suffix != RECORDING_SUFFIX),
-                  key=lambda path: (path.parent.name, path.name))
+    found = (path for day in days_of(Path(data_dir) / 'episodes') for path in _listed(day)
+             if path.suffix != RECORDING_SUFFIX and (path / METADATA).exists())
+    return sorted(found, key=lambda path: (path.parent.name, path.name))
+
+
+def days_of(episodes: Path) -> list[Path]:
+    """
+    Return the directories of days among episodes, in no order.
+
+    A recorder makes <date>/, a central store <robot>/<date>/ (and <date>/ in former times).
+
+    :param episodes: the directory of the episodes, or the root of a store; may lack
+    """
+    days = []
+    for top in _listed(episodes):
+        days.append(top)
+        if not _is_date(top.name):
+            days += [path for path in _listed(top) if _is_date(path.name)]
+    return days
+
+
+def _is_date(name: str) -> bool:
+    return _DATE.fullmatch(name) is not None
+
+
+def _listed(directory: Path) -> list[Path]:
+    """Return what is in a directory; nothing where it is none that can be read."""
+    try:
+        return list(directory.iterdir())
+    except OSError:
+        return []
 
 
 def read_record(bag: Path | str) -> EpisodeRecord | None:

@@ -3,7 +3,8 @@
 """
 Copy closed episodes to a central store and verify them there.
 
-Episodes go to TARGET/<date>/<episode_id>/ with a manifest.sha256 that `sha256sum --check` takes.
+Episodes go to TARGET/<robot>/<date>/<episode_id>/ with a manifest.sha256 that `sha256sum --check`
+takes; one that is in TARGET/<date>/<episode_id>/, where copies went formerly, stays there.
 Run it again after an interruption: it goes on where it stopped. A copy counts only after it has
 been read back and compared.
 

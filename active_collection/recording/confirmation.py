@@ -10,10 +10,16 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from active_collection.bags.episodes import MANIFEST
+from active_collection.bags.episodes import METADATA
+from active_collection.files import PARTIAL
+from active_collection.files import make_directory
 from active_collection.files import read_json
 from active_collection.files import write_whole
 
 DIRECTORY = 'synced'
+#: Before, a copy could be another robot's, and not be on the disk: what says so counts no more.
+FORMAT = 2
 _BLOCK = 4 * 1024 * 1024
 
 
@@ -45,7 +51,12 @@ class Confirmation:
     def covers(self, directory: Path) -> bool:
         """Tell whether every file of an episode is as it was when its copy was compared."""
         names = file_names(directory)
-        return bool(names) and all(self.knows(directory, name) for name in names)
+        return (bool(names) and self.target.endswith(f'/{directory.parent.name}/{directory.name}')
+                and all(self.knows(directory, name) for name in names))
+
+    def covers_moved(self, directory: Path) -> bool:
+        """Tell the same of an episode that bears another name."""
+        return all(self.knows(directory, name) for name in file_names(directory))
 
     def knows(self, directory: Path, name: str) -> bool:
         """Tell whether one file is as it was when its copy was compared."""
@@ -57,9 +68,15 @@ class Confirmation:
 
 
 def file_names(directory: Path) -> list[str]:
-    """Return the names of an episode's files, below its directory."""
-    return sorted(path.relative_to(directory).as_posix()
-                  for path in directory.rglob('*') if path.is_file())
+    """
+    Return the names of an episode's files, below its directory.
+
+    The last is metadata.yaml: a copy without it is no bag to anyone. What is being written and
+    the manifest of a store that the episode comes from are not its own.
+    """
+    names = (path.relative_to(directory).as_posix() for path in directory.rglob('*')
+             if path.is_file() and path.suffix != PARTIAL and path.name != MANIFEST)
+    return sorted(names, key=lambda name: (name == METADATA, name))
 
 
 def state_of(path: Path) -> FileState:
@@ -80,6 +97,8 @@ def read(data: Path, episode_id: str) -> Confirmation | None:
     """
     try:
         content = read_json(data / DIRECTORY / f'{episode_id}.json')
+        if content['format'] != FORMAT:
+            return None
         files = {str(name): FileState(**state) for name, state in content['files'].items()}
         return Confirmation(str(content['target']), files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -93,7 +112,7 @@ def write(data: Path, episode_id: str, confirmation: Confirmation) -> None:
     :raises OSError: where the disk refuses
     """
     directory = data / DIRECTORY
-    directory.mkdir(parents=True, exist_ok=True)
-    content = {'target': confirmation.target,
+    make_directory(directory)
+    content = {'format': FORMAT, 'target': confirmation.target,
                'files': {name: asdict(state) for name, state in confirmation.files.items()}}
     write_whole(directory / f'{episode_id}.json', json.dumps(content, indent=1, sort_keys=True))

@@ -13,15 +13,22 @@ from urllib.parse import urlsplit
 from urllib.parse import urlunsplit
 
 from active_collection.errors import ConfigError
+from active_collection.files import PARTIAL
+from active_collection.files import copy_whole
+from active_collection.files import make_directory
+from active_collection.files import write_whole
 from active_collection.packages import how_to_install
 from active_collection.recording.remote_errors import StoreError
 from active_collection.recording.remote_errors import store_error
 
 _BLOCK = 4 * 1024 * 1024
-_PARTIAL = '.partial'
+_REPLACED = '.replaced'
+#: No manifest is larger (bytes).
+_LARGEST_READ = 1 << 20
 #: Stores of objects in buckets. A file is there whole or not at all, so that it can be written
 #: under its name; buckets are their owner's to make.
 _OBJECTS = frozenset({'s3', 's3a', 'gs', 'gcs', 'abfs', 'az'})
+_LOCAL = frozenset({'file', 'local'})
 _ATOMIC = _OBJECTS | {'memory'}
 _SFTP = frozenset({'sftp', 'ssh'})
 #: What brings the file system of a kind of URL.
@@ -36,7 +43,7 @@ class Store:
     """
     A central store behind an fsspec URL: file://, s3://, sftp://, …
 
-    :param url: its root; episodes are put at <url>/<YYYY-MM-DD>/<episode_id>/
+    :param url: its root; episodes are put below it
     :param options: of the fsspec file system: endpoint, credentials
     :raises ConfigError: where the URL or an option is none, or its file system is not installed
     :raises StoreError: where it cannot be reached or logged in to
@@ -59,6 +66,9 @@ class Store:
         :raises StoreError: where it cannot be reached or made
         """
         with self._explained(f'target {self.url}'):
+            if self._protocol in _LOCAL:
+                make_directory(Path(self._root))
+                return
             if self._protocol not in _OBJECTS:
                 self._files.makedirs(self._root, exist_ok=True)
                 return
@@ -102,9 +112,25 @@ class Store:
                 return ''
         return digest.hexdigest()
 
+    def read(self, name: str) -> bytes | None:
+        """
+        Return a small file of the store, or None where it is not there.
+
+        :raises StoreError: where it cannot be read
+        """
+        with self._explained(f'{self.url}/{name}'):
+            try:
+                self._files.invalidate_cache()
+                with self._files.open(f'{self._root}/{name}', 'rb', cache_type='none') as file:
+                    return bytes(file.read(_LARGEST_READ))
+            except FileNotFoundError:
+                return None
+
     def put(self, path: Path, name: str) -> None:
         """
-        Copy a file into the store; until it is whole, it does not bear its name.
+        Copy a file into the store, where it takes its name when it is whole and on the disk.
+
+        What bore the name before stands until then.
 
         :param name: below the root, with forward slashes
         :raises StoreError: where the store refuses it
@@ -112,24 +138,52 @@ class Store:
         """
         final = f'{self._root}/{name}'
         with self._explained(f'{self.url}/{name}', source=path):
+            if self._protocol in _LOCAL:
+                copy_whole(path, Path(final))
+                return
             self._files.makedirs(final.rpartition('/')[0], exist_ok=True)
             if self._protocol in _ATOMIC:
                 self._files.put_file(str(path), final)
                 return
-            self._files.put_file(str(path), final + _PARTIAL)
-            if self._files.exists(final):
-                self._files.rm_file(final)
-            self._files.mv(final + _PARTIAL, final)
+            self._files.put_file(str(path), final + PARTIAL)
+            self._take_name(final)
 
     def write(self, name: str, content: bytes) -> None:
         """
-        Write a small file into the store.
+        Write a small file into the store, as `put` does.
 
         :raises StoreError: where the store refuses it
         """
-        with self._explained(f'{self.url}/{name}'), \
-                self._files.open(f'{self._root}/{name}', 'wb') as file:
-            file.write(content)
+        final = f'{self._root}/{name}'
+        with self._explained(f'{self.url}/{name}'):
+            if self._protocol in _LOCAL:
+                make_directory(Path(final).parent)
+                write_whole(Path(final), content)
+                return
+            whole = self._protocol in _ATOMIC
+            with self._files.open(final if whole else final + PARTIAL, 'wb') as file:
+                file.write(content)
+            if not whole:
+                self._take_name(final)
+
+    def _take_name(self, final: str) -> None:
+        """Give what was written beside a name its name, in place of what bears it."""
+        if self._protocol in _SFTP:
+            self._files.force_to_disk(final + PARTIAL)
+            self._files.mv(final + PARTIAL, final)
+            return
+        # What replaces nothing when it moves a file makes way first; nothing is removed meanwhile.
+        replaced = self._files.exists(final)
+        if replaced:
+            self._files.mv(final, final + _REPLACED)
+        try:
+            self._files.mv(final + PARTIAL, final)
+        except BaseException:
+            if replaced:
+                self._files.mv(final + _REPLACED, final)
+            raise
+        if self._files.exists(final + _REPLACED):
+            self._files.rm_file(final + _REPLACED)
 
     @contextmanager
     def _asking_once(self) -> Iterator[None]:

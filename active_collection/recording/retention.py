@@ -11,7 +11,10 @@ from pathlib import Path
 from active_collection.bags.episodes import RECORDING_SUFFIX
 from active_collection.bags.episodes import find_episodes
 from active_collection.episode import EpisodeRecord
+from active_collection.errors import RecordingError
+from active_collection.files import sync_directory
 from active_collection.recording import confirmation
+from active_collection.recording.confirmation import Confirmation
 from active_collection.recording.settings import RetentionRules
 from active_collection.recording.store import readable_record
 from active_collection.recording.store import size_of
@@ -22,12 +25,17 @@ DAY_NS = 24 * 3600 * 10**9
 
 @dataclass(frozen=True)
 class Removal:
-    """An episode that is to be removed, and why."""
+    """
+    An episode that is to be removed, and why.
+
+    :param synced: what makes it known to be in the central store; None: that is not asked
+    """
 
     path: Path
     record: EpisodeRecord
     size: int
     reason: str
+    synced: Confirmation | None = None
 
 
 def choose(data: Path, rules: RetentionRules, *, now_ns: int) -> Iterator[Removal]:
@@ -47,23 +55,33 @@ def choose(data: Path, rules: RetentionRules, *, now_ns: int) -> Iterator[Remova
         if record.outcome.value not in rules.outcomes:
             continue
         reason = _reason(record, rules, now_ns=now_ns, count=count, total=total)
-        if not reason or (rules.only_synced and not _is_synced(data, path)):
+        if not reason:
+            continue
+        synced = confirmation.read(data, path.name) if rules.only_synced else None
+        if rules.only_synced and (synced is None or not synced.covers(path)):
             continue
         size = size_of(path)
         count, total = count - 1, total - size
-        yield Removal(path, record, size, reason)
+        yield Removal(path, record, size, reason, synced)
 
 
 def remove(removal: Removal) -> None:
     """
     Remove an episode: it is gone at once, and its space soon.
 
+    :raises RecordingError: where it has been amended since it was chosen; it stays
     :raises OSError: where the disk refuses
     """
     path = removal.path
     doomed = path.with_name(f'.{path.name}{REMOVING}')
     shutil.rmtree(doomed, ignore_errors=True)
     path.rename(doomed)
+    # Nobody who writes to it by its name can reach it any more.
+    if removal.synced is not None and not removal.synced.covers_moved(doomed):
+        doomed.rename(path)
+        sync_directory(path.parent)
+        raise RecordingError(path, found='files that have changed since they were copied',
+                             expected='what the store has: sync it again')
     shutil.rmtree(doomed)
 
 
@@ -83,8 +101,3 @@ def _reason(record: EpisodeRecord, rules: RetentionRules, *, now_ns: int, count:
     if rules.maximum_bytes and total > rules.maximum_bytes:
         return f'{total} bytes in all'
     return ''
-
-
-def _is_synced(data: Path, path: Path) -> bool:
-    known = confirmation.read(data, path.name)
-    return known is not None and known.covers(path)

@@ -12,6 +12,8 @@ from typing import Any
 CONNECT_S = 10.0
 SILENCE_S = 60.0
 _KEEP_ALIVE_S = 15
+#: OpenSSH's extension of SFTP.
+_FSYNC = 'fsync@openssh.com'
 #: Known hosts beside those of the user, as OpenSSH has them.
 _SYSTEM_KNOWN_HOSTS = Path('/etc/ssh/ssh_known_hosts')
 
@@ -87,5 +89,19 @@ def sftp_file_system() -> type[Any]:
             self.client.get_transport().set_keepalive(_KEEP_ALIVE_S)
             self.ftp = self.client.open_sftp()
             self.ftp.get_channel().settimeout(SILENCE_S)
+
+        def force_to_disk(self, path: str) -> None:
+            """
+            Have the server force a file to its disk, where it can; OpenSSH's can.
+
+            :raises OSError: where its disk refuses
+            """
+            with self.ftp.open(path, 'r') as file:
+                try:
+                    self.ftp._request(  # noqa: SLF001 - paramiko has no door to it
+                        paramiko.sftp.CMD_EXTENDED, _FSYNC, file.handle)
+                except OSError as error:
+                    if 'support' not in str(error).lower():
+                        raise
 
     return KnownHostsFileSystem

@@ -16,9 +16,11 @@ from pathlib import Path
 
 from active_collection.bags.episodes import METADATA
 from active_collection.bags.episodes import RECORDING_SUFFIX
+from active_collection.bags.episodes import days_of
 from active_collection.bags.episodes import read_record
 from active_collection.episode import EpisodeRecord
 from active_collection.errors import ActiveCollectionError
+from active_collection.files import make_directory
 from active_collection.files import sync_directory
 from active_collection.names import check_name
 
@@ -107,7 +109,7 @@ class EpisodeStore:
 
         :raises OSError: where it cannot
         """
-        self.root.mkdir(parents=True, exist_ok=True)
+        make_directory(self.root)
         probe = self.root / f'.probe.{uuid.uuid4().hex}.partial'
         probe.mkdir()
         probe.rmdir()
@@ -123,7 +125,7 @@ class EpisodeStore:
         :raises InvalidNameError: where the id cannot be a directory's name
         """
         check_name(episode_id, 'episode_id')
-        for path in self.root.glob('*'):
+        for path in days_of(self.root):
             if (path / episode_id / METADATA).is_file():
                 return path / episode_id
         return None
@@ -131,7 +133,7 @@ class EpisodeStore:
     def is_taken(self, episode_id: str) -> bool:
         """Tell whether an episode with this id is closed, open or waits for salvage."""
         check_name(episode_id, 'episode_id')
-        return any((day / name).exists() for day in self.root.glob('*')
+        return any((day / name).exists() for day in days_of(self.root)
                    for name in (episode_id, f'{episode_id}{RECORDING_SUFFIX}'))
 
     def record(self, episode_id: str) -> tuple[Path, EpisodeRecord] | None:
@@ -155,7 +157,7 @@ class EpisodeStore:
         check_name(episode_id, 'episode_id')
         date = datetime.fromtimestamp(started_ns / 1e9, tz=timezone.utc).strftime('%Y-%m-%d')
         day = self.root / date
-        day.mkdir(parents=True, exist_ok=True)
+        make_directory(day)
         # Locked before it has its name, so nobody ever sees it unlocked.
         partial = day / f'.{episode_id}.{uuid.uuid4().hex}.partial'
         partial.mkdir()

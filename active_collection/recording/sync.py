@@ -3,22 +3,28 @@
 """Copy closed episodes to a central store, and make sure that they have arrived."""
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from active_collection.bags.episodes import MANIFEST
+from active_collection.bags.episodes import METADATA
 from active_collection.bags.episodes import find_episodes
+from active_collection.bags.episodes import read_record
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import RecordingError
+from active_collection.names import is_safe_name
 from active_collection.recording import confirmation as confirmations
 from active_collection.recording.confirmation import Confirmation
 from active_collection.recording.confirmation import FileState
 from active_collection.recording.remote_errors import StoreError
 from active_collection.recording.remote_store import Store
 
-#: As `sha256sum --check` takes it; written last, so that an episode that has it is complete.
-MANIFEST = 'manifest.sha256'
+#: Where episodes are whose record names no robot; no robot's name can be taken for a date.
+_NOBODY = '_'
 
 
 @dataclass(frozen=True)
@@ -74,30 +80,73 @@ def _sync_or_reconnect(data: Path, path: Path, store: Store) -> Synced:
 
 
 def _sync_episode(data: Path, path: Path, store: Store) -> Synced:
-    target = f'{store.url}/{path.parent.name}/{path.name}'
     known = confirmations.read(data, path.name)
-    if known is not None and known.target != target:
+    if known is not None and not known.target.startswith(f'{store.url}/'):
         known = None
     if known is not None and known.covers(path):
-        return Synced(path, target, 0)
-    files: dict[str, FileState] = dict(known.files) if known is not None else {}
-    names = confirmations.file_names(path)
+        return Synced(path, known.target, 0)
+    confirmed = known.files if known is not None else {}
+    files = {
+        name: confirmed[name] if known is not None and known.knows(path, name)
+        else confirmations.state_of(path / name) for name in confirmations.file_names(path)}
+    place = _place(path, files, store)
+    target = f'{store.url}/{place}'
+    is_known = known is not None and known.target == target
     copied = 0
-    for name in names:
-        if known is not None and known.knows(path, name):
+    for name, state in files.items():
+        if is_known and confirmed.get(name) == state:
             continue
-        state = confirmations.state_of(path / name)
-        remote = f'{path.parent.name}/{path.name}/{name}'
+        remote = f'{place}/{name}'
         if store.sha256(remote) != state.sha256:
             store.put(path / name, remote)
             copied += state.size
-            arrived = store.sha256(remote)
-            if arrived != state.sha256:
-                raise RecordingError(f'{store.url}/{remote}', found=f'SHA-256 {arrived or "none"}',
-                                     expected=state.sha256)
-        files[name] = state
-    files = {name: files[name] for name in names}
-    manifest = ''.join(f'{state.sha256}  {name}\n' for name, state in files.items())
-    store.write(f'{path.parent.name}/{path.name}/{MANIFEST}', manifest.encode())
+            _check_arrived(store, remote, state.sha256)
+    # Written last, so that an episode that has one is complete.
+    manifest = ''.join(f'{state.sha256}  {name}\n' for name, state in files.items()).encode()
+    store.write(f'{place}/{MANIFEST}', manifest)
+    _check_arrived(store, f'{place}/{MANIFEST}', hashlib.sha256(manifest).hexdigest())
     confirmations.write(data, path.name, Confirmation(target, files))
     return Synced(path, target, copied)
+
+
+def _check_arrived(store: Store, remote: str, expected: str) -> None:
+    """:raises RecordingError: where what is read back of a copy is not what it should be"""
+    arrived = store.sha256(remote)
+    if arrived != expected:
+        raise RecordingError(f'{store.url}/{remote}', found=f'SHA-256 {arrived or "none"}',
+                             expected=expected)
+
+
+def _place(path: Path, files: Mapping[str, FileState], store: Store) -> str:
+    """
+    Return where in a store an episode is or is to be.
+
+    Of each robot by itself: others call their episodes the same. One that was copied when the
+    robot was not in its place is kept up to date where it is.
+
+    :raises RecordingError: where another episode is there, whose robot may have no more of it
+    """
+    former = f'{path.parent.name}/{path.name}'
+    record = read_record(path)
+    robot = record.robot if record is not None and is_safe_name(record.robot) else _NOBODY
+    place = f'{robot}/{former}'
+    own = _messages({name: state.sha256 for name, state in files.items()})
+    if _messages(_manifest(store, former)) == own:
+        return former
+    there = _manifest(store, place)
+    if there and _messages(there) != own:
+        raise RecordingError(
+            f'{store.url}/{place}', found='another episode of this robot, day and name',
+            expected=f'none, or a copy of {path}: give one of the two directories another name')
+    return place
+
+
+def _messages(sums: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what of an episode never changes, by which it is told from others."""
+    return {name: value for name, value in sums.items() if name != METADATA} or sums
+
+
+def _manifest(store: Store, place: str) -> dict[str, str]:
+    """Return file to SHA-256 of a complete copy; empty where there is none."""
+    lines = (store.read(f'{place}/{MANIFEST}') or b'').decode(errors='replace').splitlines()
+    return {name: value for value, _, name in (line.partition('  ') for line in lines)}

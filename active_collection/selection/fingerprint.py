@@ -7,6 +7,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from active_collection.bags.episodes import MANIFEST
 from active_collection.bags.episodes import METADATA
 from active_collection.errors import BagError
 
@@ -20,15 +21,29 @@ def content_key(bag: Path) -> str:
     Return a hash of a bag's data: the same wherever the bag lies and whatever it is called.
 
     Of each file it takes the size, the first and last 64 KiB, where every format keeps its index,
-    and 16 samples between. The metadata.yaml of a directory is left out: it is amended.
+    and 16 samples between. The metadata.yaml of a directory is left out, as it is amended, and so
+    is the manifest of a central store, as the episode that was copied there has none.
 
     :return: 16 hexadecimal digits
     :raises BagError: where a file cannot be read
     """
+    return _key(bag, without=frozenset({METADATA, MANIFEST}))
+
+
+def former_content_key(bag: Path) -> str:
+    """
+    Return the key by which pools of former times know a bag: its manifest counts.
+
+    :raises BagError: where a file cannot be read
+    """
+    return _key(bag, without=frozenset({METADATA}))
+
+
+def _key(bag: Path, *, without: frozenset[str]) -> str:
     digest = hashlib.sha256()
     try:
         files = [file for file in (sorted(bag.iterdir()) if bag.is_dir() else [bag])
-                 if file.is_file() and file.name != METADATA]
+                 if file.is_file() and file.name not in without]
         for file in files:
             _add(digest, file)
     except OSError as error:

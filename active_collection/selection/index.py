@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from dataclasses import field
 from dataclasses import replace
 from pathlib import Path
 
+from active_collection.bags.episodes import MANIFEST
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import SelectionError
 from active_collection.files import write_whole
@@ -24,6 +26,7 @@ from active_collection.selection import merge
 from active_collection.selection.engines import ENGINES
 from active_collection.selection.extractors import EXTRACTORS
 from active_collection.selection.fingerprint import content_key
+from active_collection.selection.fingerprint import former_content_key
 from active_collection.selection.index_bag import Sampling
 from active_collection.selection.parts import DIRECTORY
 from active_collection.selection.parts import BagToIndex
@@ -239,7 +242,7 @@ def _compare(bags: Sequence[Path], pool: Path) -> _Compared:
     seen: set[str] = set()
     for bag in bags:
         try:
-            key = content_key(bag)
+            key = _key(bag, known)
             size = _size(bag)
         except (ActiveCollectionError, OSError) as error:
             compared.failed.append((str(bag), str(error)))
@@ -255,6 +258,15 @@ def _compare(bags: Sequence[Path], pool: Path) -> _Compared:
         else:
             compared.wanted.append(BagToIndex(bag, stored, key, size))
     return compared
+
+
+def _key(bag: Path, known: Collection[str]) -> str:
+    """Return a bag's content key; a pool that knows it by its former one goes on with that."""
+    key = content_key(bag)
+    if key not in known and (bag / MANIFEST).is_file():
+        former = former_content_key(bag)
+        return former if former in known else key
+    return key
 
 
 def _size(bag: Path) -> int:

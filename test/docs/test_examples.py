@@ -229,6 +229,6 @@ def test_a_confirmed_copy_is_known():
 
     known = confirmation.read(KEPT, name)
 
-    assert known.target == f'file:///data/example/store/2026-11-26/{name}'
+    assert known.target == f'file:///data/example/store/arm_1/2026-11-26/{name}'
     assert {file: state.sha256 for file, state in known.files.items()} == {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in episode.iterdir()}

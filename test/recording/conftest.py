@@ -91,10 +91,11 @@ def make_bench(tmp_path: Path):
     def make(**settings: object) -> Bench:
         clock, disk, events = Clock(), FixedDisk(), []
         tokens = itertools.count()
+        robot = settings.pop('robot', 'robot_1')
         event_topics = settings.pop('event_topics', frozenset())
         recorder = EpisodeRecorder(
             RecorderSettings(**{'data_directory': str(tmp_path / 'data'), **settings}),
-            robot='robot_1', publish=events.append,
+            robot=robot, publish=events.append,
             environment=Environment(
                 ros_ns=lambda: clock.ns, monotonic=lambda: clock.s,
                 token=lambda: f'{next(tokens):06d}', disk=disk, ros_distro='kilted',

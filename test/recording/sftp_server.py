@@ -40,6 +40,7 @@ class SshServer:
     Serves a directory over SFTP.
 
     :ivar full: writing is answered as by a full disk
+    :ivar synced: how often a client has had a file forced to the disk
     :ivar silent: writing is never answered
     :ivar losses: how many connections still break off when something is written
     """
@@ -47,7 +48,7 @@ class SshServer:
     def __init__(self, root: Path, keys: Path) -> None:
         self.root = root
         self.full = self.silent = False
-        self.losses = 0
+        self.losses = self.synced = 0
         self.lost = set()
         self.trusted = []
         self._host_key = asyncssh.generate_private_key('ssh-ed25519')
@@ -104,6 +105,10 @@ def _files(server: SshServer, channel):
             if b'locked' in path:
                 raise asyncssh.SFTPPermissionDenied('no')
             return super().mkdir(path, attributes)
+
+        def fsync(self, file):
+            server.synced += 1
+            super().fsync(file)
 
         async def write(self, file, offset, data):
             if server.silent:

@@ -61,7 +61,8 @@ def test_episodes_reach_an_ssh_server_whole(server, data):
 
     assert len(list(sync(data, store))) == 3
 
-    for copy in (server.root / 'fleet').glob('*/e?'):
+    assert server.synced == 9  # messages, metadata and manifest of each
+    for copy in (server.root / 'fleet').glob('*/*/e?'):
         assert not list(copy.glob('*.partial'))
         subprocess.run(['sha256sum', '--check', '--quiet', MANIFEST], cwd=copy, check=True)
 

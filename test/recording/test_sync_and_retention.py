@@ -49,7 +49,7 @@ def run_sync(data, url, **options):
 
 def assert_whole(data, copy):
     for episode in data.glob('episodes/*/*'):
-        there = copy / episode.parent.name / episode.name
+        there = copy / 'robot_1' / episode.parent.name / episode.name
         checked = subprocess.run(['sha256sum', '--check', '--quiet', MANIFEST], cwd=there,
                                  capture_output=True, text=True, check=False)
         assert checked.returncode == 0, checked
@@ -72,7 +72,7 @@ def test_sync_copies_once_and_follows_amendments(bench, data, tmp_path):
 def test_sync_mends_a_damaged_copy_that_is_not_confirmed(data, tmp_path):
     copy = tmp_path / 'copy'
     episode = next(data.glob('episodes/*/e0'))
-    there = copy / episode.parent.name / 'e0'
+    there = copy / 'robot_1' / episode.parent.name / 'e0'
     there.mkdir(parents=True)
     content = (episode / 'e0_0.mcap').read_bytes()
     (there / 'e0_0.mcap').write_bytes(content[:1000] + b'X' + content[1001:])
@@ -99,7 +99,7 @@ def test_sync_that_was_killed_goes_on(data, tmp_path):
         assert process.poll() is None
     process.kill()
     process.communicate()
-    assert not list(copy.glob('*/e1/manifest.sha256'))
+    assert not list(copy.glob('*/*/e1/manifest.sha256'))
     results = run_sync(data, copy.as_uri())
     assert results[0].copied == 0 and results[2].copied > 0
     assert_whole(data, copy)

@@ -30,6 +30,7 @@ from active_collection.scenario import Scenario
 from active_collection.selection import engines
 from active_collection.selection import index as index_module
 from active_collection.selection.extractors.descriptor import Descriptor
+from active_collection.selection.fingerprint import former_content_key
 from active_collection.selection.index import IndexSettings
 from active_collection.selection.index import index
 from active_collection.selection.index_bag import Sampling
@@ -300,3 +301,20 @@ def test_codes_tell_groups_apart(data):
 
 def test_the_store_of_the_factory_knows_the_package_messages():
     assert 'active_collection/msg/UncertaintyEstimate' in STORE.types
+
+
+def test_a_copy_in_the_store_is_the_bag_that_was_indexed(data):
+    run(data)
+    for bag in find_bags([data / 'bags']):
+        (bag / 'manifest.sha256').write_text(f'{"0" * 64}  metadata.yaml\n')
+    assert run(data).unchanged == 3
+
+
+def test_a_pool_that_knows_copies_by_their_former_key_goes_on_with_it(data, monkeypatch):
+    for bag in find_bags([data / 'bags']):
+        (bag / 'manifest.sha256').write_text(f'{"0" * 64}  {bag.name}\n')
+    with monkeypatch.context() as formerly:
+        formerly.setattr(index_module, 'content_key', former_content_key)
+        run(data)
+    report = run(data)
+    assert (report.unchanged, report.indexed) == (3, 0)

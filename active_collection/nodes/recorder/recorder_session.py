@@ -187,7 +187,7 @@ class RecorderSession:
         for removal in choose(data, self.settings.retention, now_ns=now_ns):
             try:
                 remove(removal)
-            except OSError as error:
+            except (OSError, RecordingError) as error:
                 self._log.error(f'{removal.path} cannot be removed: {error}')
             else:
                 self._log.info(
