@@ -78,6 +78,7 @@ class BagWriter:
         self._channels: dict[str, Channel] = {}
         self._first_unsafe: float | None = None
         self._room = 0
+        self._head = 0
         self._hold_room(LEAST_ROOM)
         self._file = self._open(0)
         self._sync = BackgroundSync()
@@ -86,6 +87,14 @@ class BagWriter:
     def files(self) -> tuple[str, ...]:
         """Return the names of its files."""
         return (*(file.name for file in self._closed), self._file.path.name)
+
+    @property
+    def warning(self) -> str:
+        """Return what is amiss with its settings, on one line; empty where nothing is."""
+        if not self._settings.split_bytes or self._head < self._settings.split_bytes:
+            return ''
+        return (f'latched messages fill {self._head} bytes of each file, split_bytes is '
+                f'{self._settings.split_bytes}: set it to several times as much')
 
     def written(self) -> dict[str, tuple[int, int]]:
         """Return topic to (messages, serialized bytes) in whole chunks, repetitions left out."""
@@ -205,7 +214,7 @@ class BagWriter:
 
     def _is_to_be_split(self, message: Message) -> bool:
         size, duration = self._settings.split_bytes, self._settings.split_duration_s
-        if size and self._file.size >= size:
+        if size and self._file.size - self._head >= size:
             return True
         # The files end where their time does; a clock that jumps back does not keep one open.
         return bool(duration and self._file.messages
@@ -224,6 +233,9 @@ class BagWriter:
             self._write(message, at_ns)
             self._counts[message.topic].repeated += 1
             self._counts[message.topic].repeated_bytes += len(message.data)
+        # Else latched messages as large as a file would begin another with each message.
+        self._file.close_chunks()
+        self._head = self._file.size
 
     def _write_all(self, messages: Iterable[Message]) -> None:
         for message in messages:

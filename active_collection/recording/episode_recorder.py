@@ -216,8 +216,10 @@ class EpisodeRecorder:
             return Snapshot(state, self._problem, disk_free=free or 0)
         missing = episode.record.missing_topics
         without = f'recording without {", ".join(missing)}' if missing else ''
+        warning = episode.writer.warning
         return Snapshot(
-            state, '; '.join(filter(None, [without, episode.clock.message])), episode.record,
+            state, '; '.join(filter(None, [without, episode.clock.message, warning])),
+            episode.record, is_amiss=bool(warning),
             elapsed_s=self._environment.monotonic() - episode.started,
             queue_fill=episode.writer.fill, disk_free=free or 0, topics=episode.statistics(),
             delays_s=episode.delays_s(),

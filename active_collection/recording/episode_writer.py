@@ -50,6 +50,11 @@ class EpisodeWriter:
         return self._error
 
     @property
+    def warning(self) -> str:
+        """Return what is amiss with the bag's settings; empty where nothing is."""
+        return self._bag.warning
+
+    @property
     def closed(self) -> bool:
         """Tell whether it takes no more messages."""
         return self._queue.closed

@@ -48,6 +48,7 @@ class Snapshot:
     A recorder at one instant.
 
     :param message: one line for a person; empty where all is well
+    :param is_amiss: whether the message is a warning
     :param elapsed_s: since the open episode was started (s)
     :param queue_fill: share of the queue in use, 0 to 1
     :param disk_free: bytes; 0 where the disk does not tell
@@ -64,6 +65,7 @@ class Snapshot:
     topics: tuple[TopicStatistics, ...] = ()
     delays_s: Mapping[str, float] = field(default_factory=dict)
     silences_s: Mapping[str, float] = field(default_factory=dict)
+    is_amiss: bool = False
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,8 @@ class RecorderSettings(Model):
         3600.0, gt=0, unit='s', changes=Changes.NEXT_EPISODE, description='longest episode')
     split_bytes: int = setting(
         0, ge=0, unit='bytes', changes=Changes.NEXT_EPISODE,
-        description='start another file of the bag at this size; 0: off')
+        description='start another file of the bag at this size, beside the latched messages '
+        'that begin each; 0: off')
     split_duration_s: float = setting(
         0.0, ge=0, unit='s', changes=Changes.NEXT_EPISODE,
         description='start another file after this time; 0: off')

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import shutil
 import struct
+import time
 
 import pytest
 import yaml
@@ -407,6 +408,38 @@ def test_split_by_size_repeats_latched_messages_and_keeps_every_message(make_ben
     assert sum(1 for t, _, _ in messages_of(bench.last_path) if t == '/a') == 200
     by_topic = {t.topic: t for t in record.topics}
     assert by_topic['/a'].written == 200 and by_topic['/tf_static'].written == 1
+
+
+@pytest.mark.parametrize('compression', ['none', 'zstd'])
+def test_latched_messages_as_large_as_a_file_begin_few_files(make_bench, compression):
+    bench = make_bench(split_bytes=2_000_000, compression=compression)
+    bench.add_topic('/a')
+    bench.add_topic('/map', LATCHED)
+    bench.send('/map', bytes(2_000_000))
+    bench.start(episode_id='e1')
+    bench.send('/a', bytes(100), count=100)
+    record = bench.recorder.finish('e1', outcome=Outcome.SUCCESS)
+    files = list(bench.last_path.glob('*.mcap'))
+    assert len(files) <= 2
+    assert sum(file.stat().st_size for file in files) < 5_000_000
+    assert {t.topic: t.written for t in record.topics} == {'/a': 100, '/map': 1}
+
+
+def test_latched_messages_that_fill_every_file_are_warned_of(make_bench):
+    bench = make_bench(split_bytes=100_000)
+    bench.add_topic('/a')
+    bench.add_topic('/map', LATCHED)
+    bench.send('/map', bytes(150_000))
+    bench.start(episode_id='e1')
+    assert not bench.recorder.snapshot().is_amiss
+    bench.send('/a', bytes(10_000), count=50)
+    deadline = time.monotonic() + 60
+    while not bench.recorder.snapshot().is_amiss and time.monotonic() < deadline:
+        time.sleep(0.01)
+    message = bench.recorder.snapshot().message
+    assert 'latched messages fill 150' in message and 'split_bytes is 100000' in message
+    bench.recorder.finish('e1', outcome=Outcome.SUCCESS)
+    assert len(list(bench.last_path.glob('*.mcap'))) == 6
 
 
 @pytest.mark.parametrize('compression', ['zstd', 'lz4'])

@@ -72,7 +72,7 @@ def diagnostics_message(
     amiss = [*losses, *(f'{name}: {problem}' for name, problem in problems.items())]
     level = DiagnosticStatus.OK
     missing = snapshot.record.missing_topics if snapshot.record is not None else ()
-    if amiss or missing or snapshot.state is State.INACTIVE:
+    if amiss or missing or snapshot.is_amiss or snapshot.state is State.INACTIVE:
         level = DiagnosticStatus.WARN
     if failure or snapshot.state is State.BLOCKED:
         level = DiagnosticStatus.ERROR
