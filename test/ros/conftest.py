@@ -3,8 +3,11 @@
 """Every ROS test talks only to itself: its own domain, this machine only."""
 import os
 import signal
+from pathlib import Path
 
 import pytest
+
+from active_collection.pipeline.doctor.machine.profile import OF_FAST_DDS_2
 
 # Before rclpy is imported; child processes inherit it. Linux leaves domains 1 to 101 free of its
 # ephemeral ports.
@@ -12,6 +15,9 @@ os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
 os.environ.pop('ROS_LOCALHOST_ONLY', None)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.setdefault('RCUTILS_COLORIZED_OUTPUT', '0')
+profiles = ('FASTRTPS_DEFAULT_PROFILES_FILE' if os.environ.get('ROS_DISTRO') in OF_FAST_DDS_2
+            else 'FASTDDS_DEFAULT_PROFILES_FILE')
+os.environ[profiles] = str(Path(__file__).with_name('fastdds.xml'))
 # Under nohup, or behind a script's `&`, these are ignored, and by every child too: a closed
 # terminal would end no node, and Ctrl-C no launch.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -106,8 +106,11 @@ def bench(node):
 
 
 def clients(node, namespace, heard=None):
-    set_up = ActionClient(node, SetUpScenario, f'/{namespace}/set_up_scenario')
-    collect = ActionClient(node, CollectEpisode, f'/{namespace}/collect_episode')
+    # In the executor's thread: an action client is waited on before it is whole.
+    set_up, collect = (
+        result_of(node.executor.create_task(ActionClient, node, kind, f'/{namespace}/{name}'))
+        for kind, name in ((SetUpScenario, 'set_up_scenario'),
+                           (CollectEpisode, 'collect_episode')))
     assert set_up.wait_for_server(timeout_sec=LIMIT_S)
     assert collect.wait_for_server(timeout_sec=LIMIT_S)
     return SimpleNamespace(node=node, heard=heard, set_up=set_up, collect=collect)
