@@ -5,14 +5,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from datetime import timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from active_collection.cli.data_directory import add_data
 from active_collection.cli.data_directory import data_of
 from active_collection.errors import ActiveCollectionError
+
+if TYPE_CHECKING:
+    from active_collection.episode import EpisodeRecord
 
 NAME = 'episodes'
 HELP = 'list, show and verify recorded episodes'
@@ -46,23 +54,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from active_collection.bags.episodes import find_episodes
-    from active_collection.bags.episodes import read_record
     from active_collection.episode import Outcome
     from active_collection.recording.disk import readable
-    from active_collection.recording.store import size_of
     from active_collection.registry import unknown
 
     outcomes = [outcome.value for outcome in Outcome]
     if arguments.outcome not in {None, *outcomes}:
         raise unknown('--outcome', arguments.outcome, outcomes)
-    for path in find_episodes(data_of(arguments)):
-        try:
-            record = read_record(path)
-        except ActiveCollectionError as error:
-            print(f'active-collection: {error}', file=sys.stderr)
-            continue
-        if (record is None or arguments.task not in {None, record.scenario.task}
+    for record, size in _records(data_of(arguments)):
+        if (arguments.task not in {None, record.scenario.task}
                 or arguments.outcome not in {None, record.outcome.value}):
             continue
         if arguments.json:
@@ -71,8 +71,37 @@ def _list(arguments: argparse.Namespace) -> int:
         losses = '  LOSSES' if record.has_losses else ''
         print(f'{_time(record.started_ns)}  {record.episode_id}  {record.robot or "-"}  '
               f'{record.outcome.value:9}  {record.duration_s:7.1f} s  '
-              f'{readable(size_of(path)):>10}  {record.scenario}{losses}')
+              f'{readable(size):>10}  {record.scenario}{losses}')
     return 0
+
+
+def _records(data: Path) -> Iterator[tuple[EpisodeRecord, int]]:
+    """Give record and size (bytes) of every episode, and say which cannot be read."""
+    from active_collection.bags.episodes import find_episodes
+    from active_collection.bags.episodes import read_record
+    from active_collection.recording.episode_index import EpisodeIndex
+    from active_collection.recording.refusals import RefusedError
+    from active_collection.recording.store import EpisodeStore
+    from active_collection.recording.store import size_of
+
+    # A file of another owner than its recorder's would be in that one's way.
+    index = EpisodeIndex(EpisodeStore(data), robot='', keep=data.stat().st_uid == os.geteuid())
+    known: dict[Path, tuple[EpisodeRecord, int]] = {}
+    with suppress(RefusedError, OSError):
+        index.scan(threading.Event(), share=1.0)
+        known = index.records()
+    index.close()
+    for path in find_episodes(data):
+        if path in known:
+            yield known[path]
+            continue
+        try:
+            record = read_record(path)
+        except ActiveCollectionError as error:
+            print(f'active-collection: {error}', file=sys.stderr)
+            continue
+        if record is not None:
+            yield record, size_of(path)
 
 
 def _show(arguments: argparse.Namespace) -> int:

@@ -3,14 +3,11 @@
 """An index of a store's closed episodes: which were closed or amended since when."""
 from __future__ import annotations
 
-import secrets
-import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 from collections.abc import Sequence
-from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,41 +18,44 @@ from active_collection.bags.episodes import find_episodes
 from active_collection.bags.episodes import read_record
 from active_collection.episode import EpisodeRecord
 from active_collection.errors import ActiveCollectionError
+from active_collection.recording.index_file import IndexFile
+from active_collection.recording.index_file import unavailable
 from active_collection.recording.recorder_state import EpisodeEvent
-from active_collection.recording.refusals import Reason
 from active_collection.recording.refusals import RefusedError
 from active_collection.recording.store import EpisodeStore
 from active_collection.recording.store import size_of
+from active_collection.recording.store import written_ns
 
-#: Beside the episodes. It may be removed at any time: it is made anew, as another store.
-INDEX = 'episodes.sqlite3'
 #: A page ends with the episode that brings its records to this many characters of JSON.
 PAGE_SIZE = 256 * 1024
 PAGE_EPISODES = 100
 #: Episodes that are put into the index with one write to the disk.
 READ_AT_ONCE = 100
-IN_MEMORY = ':memory:'
-VERSION = 1
-BUSY_S = 5.0
+#: In place of the stamp of one whose record cannot be read: it is tried again each time.
+UNREADABLE = 'unreadable'
+#: How every path begins: one that does not is nobody's episode.
+_WITHIN = 'episodes/'
+#: Columns, in the order of `_Row`.
+COLUMNS = 'path, stamp, robot, record, outcome, finished_ns, written_ns, size'
 
-#: What the index says of an episode: path, stamp, robot, record, size.
-_Row = tuple[str, str, str, str, int]
+_Row = tuple[str, str, str, str, str, int, int, int]
 
-SCHEMA = (
-    'CREATE TABLE IF NOT EXISTS store (only INTEGER PRIMARY KEY, id TEXT NOT NULL)',
+
+@dataclass(frozen=True)
+class Closed:
     """
-    CREATE TABLE IF NOT EXISTS episodes (
-        position INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice
-        path TEXT NOT NULL UNIQUE,                  -- below the data directory
-        stamp TEXT NOT NULL,                        -- of its metadata.yaml, see _stamp
-        robot TEXT NOT NULL,                        -- empty where it has no record
-        record TEXT NOT NULL,                       -- as JSON
-        size INTEGER NOT NULL                       -- on disk (bytes)
-    )
-    """,
-    'CREATE INDEX IF NOT EXISTS by_robot ON episodes (robot, position)',
-    f'PRAGMA user_version = {VERSION}',
-)
+    What the index says of a closed episode.
+
+    :param path: its directory
+    :param outcome: empty where it has no record that can be read
+    :param finished_ns: ROS time (ns); 0 where it has none
+    :param size: on disk (bytes)
+    """
+
+    path: Path
+    outcome: str
+    finished_ns: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -83,16 +83,15 @@ class EpisodeIndex:
     memory. Recorders that share a data directory share the file. Any thread may call any method.
 
     :param robot: whose episodes are listed
+    :param keep: whether what is read may be put into the file; else it is in memory
     """
 
-    def __init__(self, store: EpisodeStore, *, robot: str) -> None:
-        self._store = store
+    def __init__(self, store: EpisodeStore, *, robot: str, keep: bool = True) -> None:
+        self.store = store
         self._robot = robot
         self._changed: deque[Path] = deque()
-        self._lock = threading.Lock()
         self._scanning = threading.Lock()
-        self._is_closed = False
-        self._open(str(store.data / INDEX))
+        self._file = IndexFile(store.data, keep=keep)
 
     def tell(self, event: EpisodeEvent) -> None:
         """
@@ -101,37 +100,38 @@ class EpisodeIndex:
         One whose bag could not be closed is listed once it has been salvaged.
         """
         if event.closed and not event.path.endswith(RECORDING_SUFFIX):
-            self._changed.append(self._store.data / event.path)
+            self._changed.append(self.store.data / event.path)
 
-    def scan(self, stop: threading.Event) -> None:
+    def scan(self, stop: threading.Event, *, share: float = 0.5) -> None:
         """
-        Read what the index does not know of yet, taking half of one core's time at most.
+        Read what the index does not know of yet.
 
         :param stop: ends it before the next episode
+        :param share: of one core's time that reading may take, above 0 to 1
         :raises RefusedError: where the index cannot be used
         :raises OSError: where the directories cannot be read
         """
         if not self._scanning.acquire(blocking=False):
             return
         try:
-            with self._using() as database:
+            with self._file.using() as database:
                 gone = dict(database.execute('SELECT path, stamp FROM episodes'))
             read: list[_Row | None] = []
-            for path in find_episodes(self._store.data):
-                if gone.pop(self._store.relative(path), '') == _stamp(path):
+            for path in find_episodes(self.store.data):
+                if gone.pop(self.store.relative(path), '') == _stamp(path):
                     continue
                 began = time.thread_time()
                 read.append(self._read(path))
                 if len(read) == READ_AT_ONCE:
                     self._write(read)
                     read.clear()
-                if stop.wait(time.thread_time() - began):
+                if stop.wait((time.thread_time() - began) * (1 - share) / share):
                     return
             self._write(read)
-            with self._using() as database:
+            with self._file.using() as database:
                 database.executemany(
                     'DELETE FROM episodes WHERE path = ?', [(path,) for path in gone])
-                self._is_complete = True
+                self._file.is_complete = True
         finally:
             self._scanning.release()
 
@@ -149,99 +149,103 @@ class EpisodeIndex:
         while self._changed:
             changed.append(self._read(self._changed.popleft()))
         self._write(changed)
-        if not self._is_complete:
-            raise _unavailable('one that is still being made')
-        with self._using() as database:
+        if not self._file.is_complete:
+            raise unavailable('one that is still being made')
+        with self._file.using() as database:
             (last,), = database.execute('SELECT COALESCE(MAX(position), 0) FROM episodes')
-            if store_id != self._store_id or after > last:
+            if store_id != self._file.store_id or after > last:
                 after = 0
             rows = list(_fitting(database.execute(
                 'SELECT position, path, record, size FROM episodes '
-                'WHERE robot = ? AND position > ? ORDER BY position LIMIT ?',
+                "WHERE robot = ? AND record <> '' AND position > ? ORDER BY position LIMIT ?",
                 (self._robot, after, limit))))
             after = rows[-1][0] if rows else after
             more, = database.execute(
-                'SELECT EXISTS (SELECT 1 FROM episodes WHERE robot = ? AND position > ?)',
+                'SELECT EXISTS (SELECT 1 FROM episodes '
+                "WHERE robot = ? AND record <> '' AND position > ?)",
                 (self._robot, after)).fetchone()
-            return Page(self._store_id, after, bool(more), tuple(
+            return Page(self._file.store_id, after, bool(more), tuple(
                 EpisodeEvent(EpisodeRecord.from_json(record, where=path), True, path, size)
                 for _, path, record, size in rows))
 
+    def closed(self) -> list[Closed]:
+        """
+        Return every closed episode, of all robots, by the time at which it was finished.
+
+        :raises RefusedError: where the disk has not been looked through yet
+        """
+        if not self._file.is_complete:
+            raise unavailable('one that is still being made')
+        with self._file.using() as database:
+            rows = database.execute(
+                'SELECT path, outcome, finished_ns, size FROM episodes ORDER BY finished_ns, path')
+            return [Closed(self.store.data / path, *values) for path, *values in rows
+                    if path.startswith(_WITHIN) and '..' not in path.split('/')]
+
+    def records(self) -> dict[Path, tuple[EpisodeRecord, int]]:
+        """
+        Return directory to record and size (bytes) of every episode that has a record.
+
+        :raises RefusedError: where the index cannot be used
+        """
+        with self._file.using() as database:
+            rows = database.execute(
+                "SELECT path, record, size FROM episodes WHERE record <> ''").fetchall()
+        found = {}
+        for path, text, size in rows:
+            with suppress(ActiveCollectionError):  # it is for whoever asks to read the directory
+                found[self.store.data / path] = EpisodeRecord.from_json(text, where=path), size
+        return found
+
+    def recent(self, count: int) -> list[tuple[int, float]]:
+        """Return size (bytes) and duration (s) of the robot's last episodes, the newest first."""
+        with suppress(RefusedError, ActiveCollectionError), self._file.using() as database:
+            rows = database.execute(
+                'SELECT size, record FROM episodes WHERE robot = ? AND finished_ns > 0 '
+                'ORDER BY written_ns DESC LIMIT ?', (self._robot, count)).fetchall()
+            return [(size, EpisodeRecord.from_json(record).duration_s) for size, record in rows]
+        return []
+
+    def doubt(self, path: Path) -> None:
+        """
+        Read an episode again with the next scan: the index says what its directory does not.
+
+        :raises RefusedError: where the index cannot be used
+        """
+        with self._file.using() as database:
+            database.execute("UPDATE episodes SET stamp = '' WHERE path = ?",
+                             (self.store.relative(path),))
+
     def close(self) -> None:
         """Close the file; whoever asks afterwards is refused."""
-        with self._lock:
-            self._is_closed = True
-            self._database.close()
+        self._file.close()
 
     def _read(self, path: Path) -> _Row | None:
-        """Return what the index is to say of a directory; None where it cannot be read now."""
-        stamp = _stamp(path)
+        """Return what the index is to say of a directory; None where it is gone."""
+        stamp, name = _stamp(path), self.store.relative(path)
         try:
             record = read_record(path)
         except (OSError, ActiveCollectionError):
-            return None
-        return (self._store.relative(path), stamp, record.robot if record else '',
-                record.to_json() if record else '', size_of(path))
+            return (name, UNREADABLE, '', '', '', 0, 0, size_of(path)) if stamp else None
+        if record is None:
+            return name, stamp, '', '', '', 0, 0, size_of(path)
+        return (name, stamp, record.robot, record.to_json(), record.outcome.value,
+                record.finished_ns, written_ns(path), size_of(path))
 
     def _write(self, rows: Sequence[_Row | None]) -> None:
         """Put what was read into the index, unless it is there or has changed again."""
         if not any(rows):
             return
-        with self._using() as database:
+        with self._file.using() as database:
             for row in filter(None, rows):
                 name, stamp, *_ = row
                 known = database.execute(
                     'SELECT stamp FROM episodes WHERE path = ?', (name,)).fetchone()
-                if stamp == _stamp(self._store.data / name) != (known[0] if known else ''):
+                if stamp != (known[0] if known else '') and (
+                        stamp in {UNREADABLE, _stamp(self.store.data / name)}):
                     database.execute(
-                        'INSERT OR REPLACE INTO episodes (path, stamp, robot, record, size) '
-                        'VALUES (?, ?, ?, ?, ?)', row)
-
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        """Give the database for a transaction; one that cannot be used is made anew."""
-        with self._lock:
-            if self._is_closed:
-                raise _unavailable('closed')
-            try:
-                with self._database:
-                    yield self._database
-            except sqlite3.Error as error:
-                self._database.close()
-                # What is damaged is made anew; a full disk or another's lock stays what it is.
-                is_damaged = type(error) is sqlite3.DatabaseError
-                self._open(str(self._store.data / INDEX) if is_damaged else IN_MEMORY,
-                           anew=is_damaged)
-                raise _unavailable(f'one that could not be used ({error})') from error
-
-    def _open(self, place: str, *, anew: bool = False) -> None:
-        """Open the database, anew where it is no index of this version, or else in memory."""
-        self._is_complete = False
-        try:
-            if anew:
-                Path(place).unlink(missing_ok=True)
-            self._connect(place)
-        except (OSError, sqlite3.Error) as error:
-            is_another = type(error) is sqlite3.DatabaseError and not anew
-            self._open(place if is_another else IN_MEMORY, anew=is_another)
-
-    def _connect(self, place: str) -> None:
-        database = sqlite3.connect(place, timeout=BUSY_S, check_same_thread=False)
-        try:
-            with database:
-                database.execute('BEGIN IMMEDIATE')
-                version, = database.execute('PRAGMA user_version').fetchone()
-                if version not in {0, VERSION}:
-                    raise sqlite3.DatabaseError(f'version {version}')
-                for statement in SCHEMA:
-                    database.execute(statement)
-                database.execute(
-                    'INSERT OR IGNORE INTO store VALUES (1, ?)', (secrets.token_hex(8),))
-                self._store_id, = database.execute('SELECT id FROM store').fetchone()
-        except BaseException:
-            database.close()
-            raise
-        self._database = database
+                        f'INSERT OR REPLACE INTO episodes ({COLUMNS}) '
+                        'VALUES (?, ?, ?, ?, ?, ?, ?, ?)', row)
 
 
 def _fitting(rows: Iterator[tuple[int, str, str, int]]) -> Iterator[tuple[int, str, str, int]]:
@@ -260,8 +264,3 @@ def _stamp(episode: Path) -> str:
         found = (episode / METADATA).stat()
         return f'{found.st_mtime_ns}.{found.st_ino}.{found.st_size}'
     return ''
-
-
-def _unavailable(found: str) -> RefusedError:
-    return RefusedError(Reason.UNAVAILABLE, 'list_episodes', found=found,
-                        expected='an index of the data directory: ask again')

@@ -60,8 +60,8 @@ class EpisodeRecorder:
         self.intake = self._make_intake()
         self._disk = DiskGuard(self._environment.disk, self.store.root,
                                reserve=settings.disk_reserve_bytes)
-        self._rate = WriteRate(self.store, robot=robot)
-        self._new = NewEpisodes(robot=robot, store=self.store, disk=self._disk, rate=self._rate,
+        self.rate = WriteRate(self.store, robot=robot)
+        self._new = NewEpisodes(robot=robot, store=self.store, disk=self._disk, rate=self.rate,
                                 environment=self._environment)
         self._commands = threading.RLock()
         self._closing: OpenEpisode | None = None
@@ -260,7 +260,7 @@ class EpisodeRecorder:
                 episode.directory.release()
             self._closing = None
         if event.size:  # else its directory is gone, and with it what would tell the rate
-            self._rate.add(event.size, self._environment.monotonic() - episode.started)
+            self.rate.add(event.size, self._environment.monotonic() - episode.started)
         self._publish(event)
         return event.record
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from active_collection.bags.episodes import RECORDING_SUFFIX
-from active_collection.bags.episodes import find_episodes
 from active_collection.episode import EpisodeRecord
 from active_collection.errors import RecordingError
 from active_collection.files import sync_directory
 from active_collection.recording import confirmation
 from active_collection.recording.confirmation import Confirmation
+from active_collection.recording.episode_index import EpisodeIndex
 from active_collection.recording.settings import RetentionRules
 from active_collection.recording.store import readable_record
 from active_collection.recording.store import size_of
@@ -38,24 +38,30 @@ class Removal:
     synced: Confirmation | None = None
 
 
-def choose(data: Path, rules: RetentionRules, *, now_ns: int) -> Iterator[Removal]:
+def choose(index: EpisodeIndex, rules: RetentionRules, *, now_ns: int) -> Iterator[Removal]:
     """
     Return what the rules remove, oldest first.
 
-    :param data: the data directory
+    What the index has of an episode only says which to look at: what its directory says counts.
+
+    :param index: of the data directory
     :param now_ns: ROS time, against which ages are measured (ns)
+    :raises RefusedError: where the index is not complete yet, or cannot be used
     """
     if not rules.has_limit:
         return
-    paths = find_episodes(data)
-    count = len(paths)
-    total = sum(map(size_of, paths)) if rules.maximum_bytes else 0
-    episodes = [(record, path) for path in paths if (record := readable_record(path)) is not None]
-    for record, path in sorted(episodes, key=lambda entry: entry[0].finished_ns):
-        if record.outcome.value not in rules.outcomes:
+    data, episodes = index.store.data, index.closed()
+    count, total = len(episodes), sum(episode.size for episode in episodes)
+    for episode in episodes:
+        if episode.outcome not in rules.outcomes:
             continue
-        reason = _reason(record, rules, now_ns=now_ns, count=count, total=total)
+        reason = _reason(episode.finished_ns, rules, now_ns=now_ns, count=count, total=total)
         if not reason:
+            continue
+        path, record = episode.path, readable_record(episode.path)
+        found = (record.outcome.value, record.finished_ns) if record is not None else None
+        if record is None or found != (episode.outcome, episode.finished_ns):
+            index.doubt(path)
             continue
         synced = confirmation.read(data, path.name) if rules.only_synced else None
         if rules.only_synced and (synced is None or not synced.covers(path)):
@@ -91,9 +97,9 @@ def clean(data: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _reason(record: EpisodeRecord, rules: RetentionRules, *, now_ns: int, count: int,
+def _reason(finished_ns: int, rules: RetentionRules, *, now_ns: int, count: int,
             total: int) -> str:
-    age_days = (now_ns - record.finished_ns) / DAY_NS
+    age_days = (now_ns - finished_ns) / DAY_NS
     if rules.maximum_age_days and age_days > rules.maximum_age_days:
         return f'{age_days:.1f} days old'
     if rules.maximum_episodes and count > rules.maximum_episodes:

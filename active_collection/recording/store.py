@@ -203,7 +203,7 @@ class EpisodeStore:
         for day in sorted(self.root.glob('*'), reverse=True):
             closed = [path.parent for path in day.glob(f'*/{METADATA}')
                       if path.parent.suffix != RECORDING_SUFFIX]
-            yield from sorted(closed, key=_written_ns, reverse=True)
+            yield from sorted(closed, key=written_ns, reverse=True)
 
     def abandoned(self) -> list[Path]:
         """Return directories of episodes that are not closed, oldest first; some may be live."""
@@ -212,7 +212,7 @@ class EpisodeStore:
             if path.is_dir() and not path.name.startswith('.'))
 
 
-def _written_ns(episode: Path) -> int:
+def written_ns(episode: Path) -> int:
     """Return when its messages were last written (ns), which no amendment changes; 0: unknown."""
     try:
         return max((path.stat().st_mtime_ns for path in episode.glob('*.mcap')), default=0)

@@ -13,8 +13,8 @@ from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
 from active_collection.episode import Source
 from active_collection.recording import episode_index
-from active_collection.recording.episode_index import INDEX
 from active_collection.recording.episode_index import EpisodeIndex
+from active_collection.recording.index_file import INDEX
 from active_collection.recording.metadata import planned
 from active_collection.recording.metadata import replace_record
 from active_collection.recording.metadata import write_metadata

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import threading
 
 import pytest
 
@@ -17,6 +18,7 @@ from active_collection.episode import Outcome
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import RecordingError
 from active_collection.recording import confirmation
+from active_collection.recording.episode_index import EpisodeIndex
 from active_collection.recording.remote_store import Store
 from active_collection.recording.retention import choose
 from active_collection.recording.retention import remove
@@ -72,7 +74,9 @@ def as_formerly(bench, store, tmp_path):
 
 def retained(bench):
     bench.clock.pass_s(24 * 3600)
-    return list(choose(bench.recorder.store.data, RULES, now_ns=bench.clock.ns))
+    index = EpisodeIndex(bench.recorder.store, robot='')
+    index.scan(threading.Event(), share=1.0)
+    return list(choose(index, RULES, now_ns=bench.clock.ns))
 
 
 def test_two_robots_call_an_episode_the_same(make_robot, store, tmp_path):

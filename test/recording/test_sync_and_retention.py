@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -13,6 +14,7 @@ from active_collection.cli import sync as sync_command
 from active_collection.episode import Outcome
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import ConfigError
+from active_collection.recording.episode_index import EpisodeIndex
 from active_collection.recording.remote_store import Store
 from active_collection.recording.retention import choose
 from active_collection.recording.retention import clean
@@ -36,9 +38,14 @@ def data(bench):
     return bench.recorder.store.data
 
 
+def removals(bench, rules):
+    index = EpisodeIndex(bench.recorder.store, robot='robot_1')
+    index.scan(threading.Event(), share=1.0)
+    return list(choose(index, rules, now_ns=bench.clock.ns))
+
+
 def chosen(bench, **rules):
-    data = bench.recorder.store.data
-    return [r.path.name for r in choose(data, RetentionRules(**rules), now_ns=bench.clock.ns)]
+    return [removal.path.name for removal in removals(bench, RetentionRules(**rules))]
 
 
 def run_sync(data, url, **options):
@@ -181,8 +188,8 @@ def test_what_is_not_confirmed_elsewhere_stays(bench, data, tmp_path):
 
 
 def test_removal_is_at_once_and_is_finished_later(bench, data):
-    [removal] = choose(data, RetentionRules(
-        only_synced=False, outcomes=ALL, maximum_episodes=2), now_ns=bench.clock.ns)
+    [removal] = removals(bench, RetentionRules(
+        only_synced=False, outcomes=ALL, maximum_episodes=2))
     remove(removal)
     assert not removal.path.exists() and len(list(data.glob('episodes/*/*'))) == 2
     interrupted = removal.path.with_name('.e1.removing.recording')

@@ -19,7 +19,7 @@ from recorder_peers import recorders
 from recorder_peers import spinning_peer
 
 from active_collection.bags.episodes import read_record
-from active_collection.recording.episode_index import INDEX
+from active_collection.recording.index_file import INDEX
 from active_collection.recording.verify import verify
 
 #: A ROS string ends at its first NUL, so the last two arrive as an empty one and a harmless one.

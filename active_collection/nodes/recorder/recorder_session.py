@@ -87,6 +87,7 @@ class RecorderSession:
                 f'parameter data_directory: {settings.data_directory}', found=str(error),
                 expected='a directory that can be written') from error
         self.index = EpisodeIndex(self.recorder.store, robot=self._robot)
+        self.recorder.rate.earlier = self.index.recent
         self._beside('index', self._scan)
         if settings.salvage_at_start:
             self._beside('salvage', self._salvage)
@@ -181,10 +182,13 @@ class RecorderSession:
     def retain(self) -> None:
         """Remove what the rules of retention remove, and see what else has changed on the disk."""
         self._scan()
-        data = self.recorder.store.data
-        clean(data)
+        clean(self.recorder.store.data)
         now_ns = int(self._node.get_clock().now().nanoseconds)
-        for removal in choose(data, self.settings.retention, now_ns=now_ns):
+        try:
+            removals = list(choose(self.index, self.settings.retention, now_ns=now_ns))
+        except RefusedError:  # it is still being made, and the next look may find it complete
+            return
+        for removal in removals:
             try:
                 remove(removal)
             except (OSError, RecordingError) as error:
