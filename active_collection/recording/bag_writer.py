@@ -21,6 +21,7 @@ from active_collection.recording.metadata import BagSummary
 from active_collection.recording.metadata import FileSummary
 from active_collection.recording.metadata import Labels
 from active_collection.recording.metadata import TopicSummary
+from active_collection.recording.metadata import has_numbered_policies
 from active_collection.recording.metadata import information
 from active_collection.recording.metadata import to_yaml
 from active_collection.recording.qos import to_yaml as qos_to_yaml
@@ -252,7 +253,8 @@ class BagWriter:
             self._named.add(topic.name)
             channel = self._channels[message.topic] = self._file.add_channel(
                 topic.name, topic.definition.schema(),
-                metadata={'offered_qos_profiles': qos_to_yaml(topic.qos),
+                metadata={'offered_qos_profiles': qos_to_yaml(
+                              topic.qos, numbered=has_numbered_policies(self._ros_distro)),
                           'topic_type_hash': topic.definition.type_hash},
                 compression=self._settings.compression_of(topic.name))
         self._file.write(

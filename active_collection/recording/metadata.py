@@ -1,6 +1,12 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The metadata.yaml of a rosbag2 directory, version 9, with the episode record in it."""
+"""
+The metadata.yaml of a rosbag2 directory, with the episode record in it.
+
+Each release of `ros2 bag` writes one version and reads it and those before it; what a later one
+has more it passes over, so that the record is there in each. See rosbag2_storage's `yaml.hpp`,
+`metadata_io.cpp` in Humble.
+"""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -18,8 +24,15 @@ from active_collection.episode import CUSTOM_DATA_KEY
 from active_collection.episode import EpisodeRecord
 from active_collection.files import write_whole
 from active_collection.recording.messages import Topic
+from active_collection.recording.qos import to_yaml as qos_to_yaml
 
-VERSION = 9
+#: What a release writes; those that are not named, and later ones, the newest.
+VERSIONS = {'humble': 5, 'iron': 7}
+NEWEST = 9
+#: From here on policies have names, and are no text within the text.
+_NAMED_POLICIES = 9
+_ROS_DISTRO = 8
+_TYPE_HASH = 7
 #: Metadata records of an MCAP file: name to key/values.
 Labels: TypeAlias = Mapping[str, Mapping[str, str]]
 #: Tag: topics whose messages are in the bag without a definition with which to read them.
@@ -82,13 +95,14 @@ def information(summary: BagSummary, *, ros_distro: str,
     spans = [(f.start_ns, f.end_ns) for f in summary.files if f.messages]
     start_ns = min((start for start, _ in spans), default=0)
     end_ns = max((end for _, end in spans), default=0)
-    return {
-        'version': VERSION,
+    version = version_of(ros_distro)
+    whole = {
+        'version': version,
         'storage_identifier': storage,
         'duration': {'nanoseconds': end_ns - start_ns},
         'starting_time': {'nanoseconds_since_epoch': start_ns},
         'message_count': summary.messages,
-        'topics_with_message_count': [_topic(topic) for topic in summary.topics],
+        'topics_with_message_count': [_topic(topic, version) for topic in summary.topics],
         'compression_format': '',
         'compression_mode': '',
         'relative_file_paths': [file.name for file in summary.files],
@@ -96,6 +110,19 @@ def information(summary: BagSummary, *, ros_distro: str,
         'custom_data': None,
         'ros_distro': ros_distro,
     }
+    if version < _ROS_DISTRO:
+        del whole['ros_distro']
+    return whole
+
+
+def version_of(ros_distro: str) -> int:
+    """Return the version that a release of ROS 2 reads: 'jazzy', or empty where it is unknown."""
+    return VERSIONS.get(ros_distro, NEWEST)
+
+
+def has_numbered_policies(ros_distro: str) -> bool:
+    """Tell whether a release of ROS 2 reads policies of QoS as numbers only."""
+    return version_of(ros_distro) < _NAMED_POLICIES
 
 
 def planned(name: str, *, ros_distro: str) -> dict[str, Any]:
@@ -145,15 +172,18 @@ def files_of(bag_information: dict[str, Any]) -> Sequence[str]:
     return [Path(name).name for name in bag_information.get('relative_file_paths') or ()]
 
 
-def _topic(summary: TopicSummary) -> dict[str, Any]:
-    definition = summary.topic.definition
+def _topic(summary: TopicSummary, version: int) -> dict[str, Any]:
+    definition, qos = summary.topic.definition, summary.topic.qos
+    by_hash = {'type_description_hash': definition.type_hash} if version >= _TYPE_HASH else {}
     return {
         'topic_metadata': {
             'name': summary.topic.name,
             'type': definition.type,
             'serialization_format': summary.encoding,
-            'offered_qos_profiles': [profile.to_dict() for profile in summary.topic.qos],
-            'type_description_hash': definition.type_hash,
+            'offered_qos_profiles': (
+                [profile.to_dict() for profile in qos] if version >= _NAMED_POLICIES
+                else qos_to_yaml(qos, numbered=True)),
+            **by_hash,
         },
         'message_count': summary.messages,
     }

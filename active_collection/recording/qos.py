@@ -26,7 +26,7 @@ MANUAL_BY_TOPIC = 'manual_by_topic'
 #: Large messages that may wait at least, whatever they take.
 LEAST_DEPTH = 4
 
-#: How releases before Iron wrote the policies.
+#: How releases before Jazzy wrote the policies, the only way in which they read them.
 NUMBERED = {
     'history': ('system_default', 'keep_last', 'keep_all', 'unknown'),
     'reliability': ('system_default', RELIABLE, BEST_EFFORT, 'unknown'),
@@ -58,24 +58,28 @@ class Qos:
         """Tell whether it keeps messages for readers that come later."""
         return self.durability == TRANSIENT_LOCAL
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as rosbag2's metadata of version 9 has it."""
+    def to_dict(self, *, numbered: bool = False) -> dict[str, Any]:
+        """Return it as rosbag2 has it; with numbers of its policies, as before Jazzy."""
+        def policy(name: str) -> str | int:
+            word = getattr(self, name)
+            return NUMBERED[name].index(word) if numbered else word
+
         return {
-            'history': self.history,
+            'history': policy('history'),
             'depth': self.depth,
-            'reliability': self.reliability,
-            'durability': self.durability,
+            'reliability': policy('reliability'),
+            'durability': policy('durability'),
             'deadline': _time(self.deadline_ns),
             'lifespan': _time(self.lifespan_ns),
-            'liveliness': self.liveliness,
+            'liveliness': policy('liveliness'),
             'liveliness_lease_duration': _time(self.liveliness_lease_ns),
             'avoid_ros_namespace_conventions': False,
         }
 
 
-def to_yaml(profiles: Iterable[Qos]) -> str:
+def to_yaml(profiles: Iterable[Qos], *, numbered: bool = False) -> str:
     """Return the profiles as an MCAP channel's metadata has them; empty for none."""
-    listed = [profile.to_dict() for profile in profiles]
+    listed = [profile.to_dict(numbered=numbered) for profile in profiles]
     return yaml.safe_dump(listed, sort_keys=False) if listed else ''
 
 

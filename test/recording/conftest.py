@@ -91,6 +91,7 @@ def make_bench(tmp_path: Path):
     def make(**settings: object) -> Bench:
         clock, disk, events = Clock(), FixedDisk(), []
         tokens = itertools.count()
+        distro = settings.pop('ros_distro', 'kilted')
         robot = settings.pop('robot', 'robot_1')
         event_topics = settings.pop('event_topics', frozenset())
         recorder = EpisodeRecorder(
@@ -98,7 +99,7 @@ def make_bench(tmp_path: Path):
             robot=robot, publish=events.append,
             environment=Environment(
                 ros_ns=lambda: clock.ns, monotonic=lambda: clock.s,
-                token=lambda: f'{next(tokens):06d}', disk=disk, ros_distro='kilted',
+                token=lambda: f'{next(tokens):06d}', disk=disk, ros_distro=distro,
                 versions={'active_collection': '0.1.0'}, event_topics=event_topics))
         made.append(recorder)
         return Bench(recorder, clock, disk, events)

@@ -18,6 +18,7 @@ from active_collection.episode import StopReason
 from active_collection.episode import TopicStatistics
 from active_collection.errors import ActiveCollectionError
 from active_collection.files import sync_directory
+from active_collection.recording.metadata import VERSIONS
 from active_collection.recording.metadata import BagSummary
 from active_collection.recording.metadata import TopicSummary
 from active_collection.recording.metadata import device
@@ -57,7 +58,7 @@ def salvage_into(partial: Path, sources: Sequence[Path], record: EpisodeRecord |
         if record is not None:
             record = _salvaged_record(record, summary)
         write_metadata(partial, {
-            **information(summary, ros_distro=_distro(record),
+            **information(summary, ros_distro=_release_of(sources[0].parent),
                           storage='sqlite3' if is_database else 'mcap'),
             **_compression(sources[0].parent)}, record)
         sync_directory(partial)
@@ -102,8 +103,15 @@ def _merged(kept: Sequence[Kept]) -> tuple[TopicSummary, ...]:
     return tuple(merged.values())
 
 
-def _distro(record: EpisodeRecord | None) -> str:
-    return record.versions.get('ros_distro', 'unknown') if record else 'unknown'
+def _release_of(directory: Path) -> str:
+    """Return the release of ROS 2 that a bag was recorded with: its `ros2 bag` is to read it."""
+    with suppress(ActiveCollectionError):
+        known = read_metadata(directory / METADATA)
+        of_version = {number: release for release, number in VERSIONS.items()}
+        version = known.get('version')
+        by_version = of_version.get(version, '') if isinstance(version, int) else ''
+        return str(known.get('ros_distro') or by_version or 'unknown')
+    return 'unknown'
 
 
 def _compression(directory: Path) -> dict[str, Any]:
