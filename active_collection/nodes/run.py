@@ -3,6 +3,7 @@
 """Run one node as a process: start, spin, stop cleanly when a signal asks it to."""
 from __future__ import annotations
 
+import faulthandler
 import os
 import re
 import signal
@@ -39,6 +40,9 @@ from active_collection.nodes.unexpected import unexpected_of
 
 #: A node that has not closed after this is ended all the same; what it had written is safe.
 CLOSE_LIMIT_S = 10.0
+
+#: And how much later one that not even Python can end (s).
+HARD_LIMIT_S = 2.0
 
 #: How soon a signal is seen that came as the main thread was about to wait, which does not wake
 #: it then (s).
@@ -197,6 +201,9 @@ def _close(node: Node, executor: Executor, spinner: threading.Thread,
     watchdog = threading.Timer(CLOSE_LIMIT_S, _give_up, args=[node.get_name()])
     watchdog.daemon = True
     watchdog.start()
+    # Fast DDS now and then waits for ever as it is taken down, and holds the lock without which no
+    # other thread of Python runs: C code ends the process then, and shows where it was.
+    faulthandler.dump_traceback_later(CLOSE_LIMIT_S + HARD_LIMIT_S, exit=True, file=2)
     close: Any = getattr(node, 'close', None)
     try:
         if close is not None:
@@ -213,6 +220,7 @@ def _close(node: Node, executor: Executor, spinner: threading.Thread,
     node.destroy_node()
     rclpy.try_shutdown()
     watchdog.cancel()
+    faulthandler.cancel_dump_traceback_later()
 
 
 def _let_finish(executor: Executor) -> None:

@@ -14,6 +14,7 @@ import pytest
 from ament_index_python.packages import get_package_prefix
 
 PROGRAM = textwrap.dedent("""
+    import ctypes
     import os
     import signal
     import sys
@@ -21,6 +22,7 @@ PROGRAM = textwrap.dedent("""
     import time
     from pydantic import Field
     from active_collection.config import Model
+    from active_collection.nodes import run as limits
     from active_collection.nodes.parameters import ParameterNode
     from active_collection.nodes.run import run
     from active_collection.nodes.unexpected import FatalError
@@ -42,6 +44,10 @@ PROGRAM = textwrap.dedent("""
             self.fatal = settings.data == 'fatal'
             self.times = 0
             self.interrupts = settings.data == 'interrupts'
+            self.hangs = {'hangs': time.sleep, 'hangs in C': ctypes.PyDLL(None).sleep}.get(
+                settings.data)
+            if self.hangs:
+                limits.CLOSE_LIMIT_S = limits.HARD_LIMIT_S = 0.5
             self.closed = threading.Event()
             print('ready', settings.model_dump_json(), flush=True)
 
@@ -64,6 +70,11 @@ PROGRAM = textwrap.dedent("""
             if self.interrupts:
                 self.shutdown, self.executor.shutdown = self.executor.shutdown, self.shut_down
             self.closed.set()
+
+        def destroy_node(self):
+            if self.hangs:
+                self.hangs(300)
+            super().destroy_node()
 
         def shut_down(self, **options):
             spins = any(thread.name == 'executor' for thread in threading.enumerate())
@@ -171,6 +182,21 @@ def test_a_callback_at_work_when_the_signal_comes_is_done_first(probe):
 
     assert (process.returncode, err) == (0, '')
     assert out.splitlines()[-3:] == ['closed', 'done', 'shut down at rest']
+
+
+@pytest.mark.parametrize(('data', 'words'), [
+    ('hangs', 'probe: not closed after 0.5 s, ended'),
+    ('hangs in C', 'in destroy_node'),  # as Fast DDS does: no other thread of Python runs
+])
+def test_a_node_that_does_not_close_is_ended(probe, data, words):
+    process = probe(f'data:={data}')
+    line(process)  # ready
+
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert words in err
 
 
 def test_a_callback_that_raises_what_nobody_foresaw_is_told_once_and_the_node_goes_on(probe):
