@@ -36,6 +36,8 @@ PROGRAM = textwrap.dedent("""
         disk: Disk = Disk()
 
     class Probe(ParameterNode):
+        hangs = None
+
         def __init__(self):
             super().__init__('probe', automatically_declare_parameters_from_overrides=True)
             settings = self.declare_settings(Settings)
