@@ -15,6 +15,9 @@ from active_collection.bags.episodes import METADATA
 from active_collection.bags.episodes import read_metadata
 from active_collection.bags.mcap_storage import McapStorage
 from active_collection.bags.sqlite_storage import SqliteStorage
+from active_collection.bags.storage import COMPRESSED
+from active_collection.bags.storage import FILES
+from active_collection.bags.storage import SALVAGE
 from active_collection.bags.storage import Connection
 from active_collection.bags.storage import Damaged
 from active_collection.bags.storage import Query
@@ -57,6 +60,7 @@ class DirectoryStorage:
             information.get('topics_with_message_count') or [])]
         self._span = self._span_of(information)
         self._files = self._existing(path, information.get('relative_file_paths') or [])
+        self._name_unlisted(path)
 
     @property
     def connections(self) -> Collection[Connection]:
@@ -114,14 +118,29 @@ class DirectoryStorage:
     def _existing(self, path: Path, names: list[str]) -> list[Path]:
         # Only the last part: a bag has no business with files elsewhere.
         files = [path / PurePath(name).name for name in names]
-        for file in files:
-            if not file.is_file():
-                self._damaged(BagError(file, found='nothing',
-                                       expected=f'a file, which {METADATA} lists'))
-        existing = [file for file in files if file.is_file()]
-        if files and not existing:
-            raise BagError(files[0], found='nothing', expected=f'a file, which {METADATA} lists')
-        return existing
+        lost = [BagError(file, found='nothing',
+                         expected=f'a file, which {METADATA} lists; {SALVAGE}')
+                for file in files if not file.is_file()]
+        for damage in lost:
+            self._damaged(damage)
+        if files and len(lost) == len(files):
+            raise lost[0]
+        return [file for file in files if file.is_file()]
+
+    def _name_unlisted(self, path: Path) -> None:
+        """
+        Tell of files of messages that metadata.yaml does not list: their recorder died.
+
+        They are not read: nothing says that they are of this bag.
+        """
+        listed = {file.name for file in self._files}
+        for file in sorted(path.iterdir()):
+            plain = file.name.removesuffix(COMPRESSED)
+            # What was being compressed as a recorder died is there twice.
+            is_read = plain in listed or f'{plain}{COMPRESSED}' in listed
+            if plain.endswith(FILES) and not is_read:
+                self._damaged(BagError(file, found=f'a file that {METADATA} does not list',
+                                       expected=f'every file in it; {SALVAGE}'))
 
     def _span_of(self, information: dict[str, Any]) -> tuple[int, int]:
         if not sum(connection.count for connection in self._connections):

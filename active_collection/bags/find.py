@@ -11,12 +11,15 @@ from pathlib import Path
 
 from active_collection.bags.episodes import METADATA
 from active_collection.bags.episodes import RECORDING_SUFFIX
+from active_collection.bags.storage import SALVAGE
 from active_collection.errors import BagError
 
 #: Suffixes of files that are bags by themselves.
 SUFFIXES = frozenset({'.bag', '.mcap', '.db3'})
 #: Suffixes of what is not finished: an open episode, a file being written, an open rosbag1.
 UNFINISHED = (RECORDING_SUFFIX, '.partial', '.active')
+#: Suffixes of files that are bags once they have been salvaged: compressed, or not closed.
+SALVAGEABLE = ('.zstd', '.active')
 
 
 def find_bags(paths: Iterable[Path | str]) -> list[Path]:
@@ -67,8 +70,9 @@ def _may_be_bag(path: Path) -> bool:
 def _file(path: Path) -> Path:
     if path.suffix in SUFFIXES:
         return path
+    hint = f'; {SALVAGE}' if path.suffix in SALVAGEABLE else ''
     raise BagError(path, found=f'a file with suffix {path.suffix!r}',
-                   expected=f'one of {", ".join(sorted(SUFFIXES))}, or a directory')
+                   expected=f'one of {", ".join(sorted(SUFFIXES))}, or a directory{hint}')
 
 
 def _below(root: Path) -> Iterator[Path]:

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from rosbags.typesys.msg import normalize_msgtype
 
+from active_collection.bags.storage import SALVAGE
 from active_collection.bags.storage import Connection
 from active_collection.bags.storage import Damaged
 from active_collection.bags.storage import Query
@@ -130,7 +131,7 @@ class McapStorage:
         try:
             contents = mcap_index.from_summary(self._source)
         except ValueError as error:
-            self._tell(f'summary: {error}', 'a whole MCAP file')
+            self._tell(f'summary: {error}', f'a whole MCAP file; {SALVAGE}')
             contents = None
         if contents is None:
             contents = mcap_index.from_records(

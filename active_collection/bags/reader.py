@@ -25,6 +25,7 @@ from active_collection.bags.message_types import decoder
 from active_collection.bags.message_types import defined
 from active_collection.bags.rosbag1_storage import Rosbag1Storage
 from active_collection.bags.sqlite_storage import SqliteStorage
+from active_collection.bags.storage import SALVAGE
 from active_collection.bags.storage import Connection
 from active_collection.bags.storage import Damaged
 from active_collection.bags.storage import Query
@@ -204,7 +205,7 @@ class Bag:
         if self.path.is_dir():
             if not (self.path / METADATA).is_file():
                 raise BagError(self.path, found=f'a directory without {METADATA}',
-                               expected=expected)
+                               expected=f'{expected}; {SALVAGE}')
             return DirectoryStorage
         if self.path.suffix not in _STORAGES:
             raise BagError(self.path, found=f'suffix {self.path.suffix!r}', expected=expected)

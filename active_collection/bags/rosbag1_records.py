@@ -119,3 +119,30 @@ def connection(fields: Header, data: bytes) -> Connection:
     topic = f'/{topic}' if texts[0].startswith('/') else topic
     return Connection(number(fields, b'conn'), topic, normalize_msgtype(texts[1]), 'ros1', 'msg',
                       texts[2])
+
+
+class Publisher(NamedTuple):
+    """
+    What a connection record says beside topic and type, as ROS 1 wants it back.
+
+    :param digest: MD5 sum of the definition; '*', which is taken for any, where none is stated
+    :param caller: node that published; None: not stated
+    :param latching: 1 where its messages were latched
+    """
+
+    digest: str
+    caller: str | None
+    latching: int | None
+
+
+def publisher(data: bytes) -> Publisher:
+    """
+    Return what a connection record says of the publisher.
+
+    :raises ValueError: where it is corrupt
+    """
+    about = header(data)
+    caller = about.get(b'callerid')
+    return Publisher(about.get(b'md5sum', b'').decode('utf-8', 'replace') or '*',
+                     None if caller is None else caller.decode('utf-8', 'replace'),
+                     1 if about.get(b'latching') == b'1' else None)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from active_collection.bags import rosbag1_records as ros1
+from active_collection.bags.storage import SALVAGE
 from active_collection.bags.storage import Connection
 from active_collection.bags.storage import Damaged
 from active_collection.bags.storage import Query
@@ -61,6 +62,8 @@ class Rosbag1Storage:
         self._chunks: dict[int, _Chunk] = {}
         self._entries: list[_Entry] = []
         self._connections: dict[int, Connection] = {}
+        #: By the connections' numbers.
+        self.publishers: dict[int, ros1.Publisher] = {}
         self._kept: dict[int, memoryview] = {}
         self._corrupt: dict[int, str] = {}
         self._source = Source(path)
@@ -203,6 +206,7 @@ class Rosbag1Storage:
     def _take(self, fields: ros1.Header, data: bytes) -> None:
         connection = ros1.connection(fields, data)
         self._connections.setdefault(connection.number, connection)
+        self.publishers.setdefault(connection.number, ros1.publisher(data))
 
     def _message(self, entry: _Entry) -> Buffer:
         data = self._whole(entry.chunk)
@@ -236,4 +240,5 @@ class Rosbag1Storage:
         return self._kept[position]
 
     def _tell(self, found: str) -> None:
-        self._damaged(BagError(self._path, found=found, expected='a whole rosbag1 file'))
+        self._damaged(BagError(self._path, found=found,
+                               expected=f'a whole rosbag1 file; {SALVAGE}'))

@@ -6,10 +6,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection
 from collections.abc import Iterator
+from contextlib import ExitStack
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
+from active_collection.bags.sqlite_journal import copy_with_journals
+from active_collection.bags.sqlite_journal import journals_of
+from active_collection.bags.storage import SALVAGE
 from active_collection.bags.storage import Connection
 from active_collection.bags.storage import Damaged
 from active_collection.bags.storage import Query
@@ -26,18 +31,19 @@ _Row = tuple[int, int, int]
 
 class SqliteStorage:
     """
-    One SQLite file, open for reading.
+    One SQLite file, open for reading; with what its journal holds, where its writer died.
 
     :param damaged: told of what is stepped over
-    :raises BagError: where it is no rosbag2 database
+    :raises BagError: where it is no rosbag2 database, or has a journal and no copy can be made
     """
 
     def __init__(self, path: Path, *, damaged: Damaged, limits: Limits) -> None:
         self._path, self._damaged, self._limits = path, damaged, limits
-        uri = f'file:{quote(str(path.absolute()))}?mode=ro&immutable=1'
+        self._closing = ExitStack()
         try:
-            self._database = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._database = self._connected()
         except sqlite3.Error as error:
+            self.close()
             raise self._error(error) from error
         try:
             self._open()
@@ -74,7 +80,22 @@ class SqliteStorage:
 
     def close(self) -> None:
         """Close the file. Closing it again does nothing."""
-        self._database.close()
+        self._closing.close()
+
+    def _connected(self) -> sqlite3.Connection:
+        """Open the file as it is; one with a journal as a copy, which SQLite may change."""
+        path, how = self._path, 'mode=ro&immutable=1'
+        if journals := journals_of(self._path):
+            size = sum(file.stat().st_size for file in (self._path, *journals))
+            if size > self._limits.file_bytes:
+                raise BagError(self._path, found=f'{size:,} bytes with its journal',
+                               expected=f'at most {self._limits.file_bytes:,}; {SALVAGE}')
+            scratch = self._closing.enter_context(TemporaryDirectory())
+            path, how = copy_with_journals(self._path, Path(scratch)), 'mode=rw'
+        database = sqlite3.connect(f'file:{quote(str(path.absolute()))}?{how}', uri=True,
+                                   check_same_thread=False)
+        self._closing.callback(database.close)
+        return database
 
     def _open(self) -> None:
         # A file may bring its own code and names: none of it runs, no text is too strange.
@@ -184,11 +205,12 @@ class SqliteStorage:
         return bytes(data[0])
 
     def _tell(self, found: str) -> None:
-        self._damaged(BagError(self._path, found=found, expected='a whole SQLite database'))
+        self._damaged(BagError(self._path, found=found,
+                               expected=f'a whole SQLite database; {SALVAGE}'))
 
     def _error(self, error: Exception) -> BagError:
         return BagError(self._path, found=f'{type(error).__name__}: {error}',
-                        expected='a whole rosbag2 SQLite database')
+                        expected=f'a whole rosbag2 SQLite database; {SALVAGE}')
 
 
 def _counts(rows: Iterator[_Row]) -> list[tuple[int, int, int, int]]:

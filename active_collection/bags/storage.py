@@ -14,6 +14,12 @@ from active_collection.mcap.limits import Buffer
 
 #: Told of every damage that is stepped over; raises it where the reader is strict.
 Damaged = Callable[[BagError], None]
+#: How the names of a rosbag2 directory's files of messages end.
+FILES = ('.mcap', '.db3')
+#: What their names end with besides where the files are compressed.
+COMPRESSED = '.zstd'
+#: What helps with a file or a directory that is not whole.
+SALVAGE = '`active-collection salvage` makes a whole bag of what is there'
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 """
 Make a whole bag of one whose recorder died.
 
-PATH is a torn .mcap or .db3 file, a rosbag2 directory of such files, with or without its
-metadata.yaml, or an episode's <id>.recording directory, which is replaced by the whole one.
-Anything else stays as it is; the whole bag is made beside it. Where there is not one whole
-message, none is made.
+PATH is a torn .mcap or .db3 file, compressed (.zstd) or not, a rosbag2 directory of such files,
+with or without its metadata.yaml, or an episode's <id>.recording directory, which is replaced by
+the whole one. Of a rosbag1 file, .bag.active or torn, a .bag file is made. Anything else stays as
+it is; the whole bag is made beside it. Where there is not one whole message, none is made.
 """
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ HELP = 'make a whole bag of one whose recorder died'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subcommand's arguments."""
     parser.add_argument('paths', nargs='+', type=path, metavar='PATH',
-                        help='torn .mcap or .db3 file, directory of such files, or '
-                        '<id>.recording')
+                        help='torn .mcap, .db3 (or .zstd), .bag or .bag.active file, '
+                        'directory of files, or <id>.recording')
     parser.add_argument('--output', type=path, metavar='DIRECTORY',
-                        help='rosbag2 directory to make (one PATH only); '
+                        help='rosbag2 directory, or .bag file, to make (one PATH only); '
                         "default: PATH with '_salvaged'")
 
 

@@ -13,11 +13,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from typing import BinaryIO
 
 from active_collection.errors import BagError
 from active_collection.mcap.limits import Buffer
 
+#: How data that zstd compressed begins.
+ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 _PIECE = 1 << 20
 #: More than this is decompressed in pieces: decompressors hold twice what they give (bytes).
 _AT_ONCE = 16 << 20
@@ -76,7 +77,7 @@ def decompress(data: Buffer, compression: str, limit: int, *, size: int | None =
 
 def decompress_file(path: Path, target: Path, limit: int) -> None:
     """
-    Write what a zstd file holds to another one.
+    Write what a zstd file holds to another one; of a damaged one, what stands before the damage.
 
     :param limit: most bytes that may be written
     :raises BagError: where the file is corrupt, or holds more than the limit or the free space
@@ -130,5 +131,6 @@ def _zstd() -> Any:
     return zstd
 
 
-def _piece(source: BinaryIO | Any) -> bytes:
-    return bytes(source.read(_PIECE))
+def _piece(source: Any) -> bytes:
+    # Not `read`, which gives nothing of its last piece where the file breaks off in it.
+    return bytes(source.read1(_PIECE))

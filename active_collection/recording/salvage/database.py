@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from active_collection.bags.sqlite_journal import copy_with_journals
 from active_collection.errors import RecordingError
 from active_collection.recording.definitions import Definition
 from active_collection.recording.messages import Topic
@@ -88,11 +88,7 @@ def salvage_database(source: Path, target: Path) -> Kept:
                                  'magic', expected='a rosbag2 database')
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix='.copy.') as scratch:
-            copied = Path(scratch) / source.name
-            for suffix in ('', '-journal', '-wal'):
-                beside = source.with_name(source.name + suffix)
-                if beside.is_file():
-                    shutil.copyfile(beside, copied.with_name(copied.name + suffix))
+            copied = copy_with_journals(source, Path(scratch))
             with closing(sqlite3.connect(copied)) as old, closing(sqlite3.connect(target)) as new:
                 kept = _copy(_Salvage(copied, old, new), source, target.name)
         with target.open('rb') as file:
