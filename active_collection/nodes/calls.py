@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from rclpy.action import ActionClient
@@ -17,6 +18,7 @@ from rclpy.task import Future
 from active_collection.collecting.collection_robot import RefusedError
 from active_collection.collecting.collection_robot import StoppedError
 from active_collection.collecting.collection_robot import UnavailableError
+from active_collection.nodes.rclpy_internals import forget_goals
 
 #: How soon a waiting call sees that it is to stop (s).
 LOOK_S = 0.05
@@ -24,6 +26,8 @@ LOOK_S = 0.05
 CANCEL_S = 2.0
 #: An action server that was not in the graph for this long is lost (s).
 LOST_S = 1.0
+#: Goals, results and cancellations of which an answer may still come that are remembered, each.
+MOST_UNANSWERED = 10
 
 
 class Calls:
@@ -113,6 +117,17 @@ class Calls:
             cancelled
         :raises StoppedError: when the process is to end
         """
+        try:
+            return self._action(client, goal, name=name, accept_s=accept_s, limit_s=limit_s,
+                                feedback=feedback, check=check)
+        finally:
+            if self._node.executor is not None:
+                self._node.executor.create_task(
+                    partial(forget_goals, client, but=MOST_UNANSWERED))
+
+    def _action(self, client: ActionClient, goal: Any, *, name: str, accept_s: float,
+                limit_s: float, feedback: Callable[[Any], None],
+                check: Callable[[], None]) -> Any:
         self.check_stop()
         deadline = time.monotonic() + accept_s
         self._await(client.server_is_ready, name, deadline, heeds_stop=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from rclpy.action import ActionClient
 from rclpy.client import Client
 from rclpy.executors import Executor
 from rclpy.impl.implementation_singleton import rclpy_implementation
@@ -75,6 +76,38 @@ def taken_response(client: Client, kind: Any, number: int) -> Any:
                 return response
 
 
+def forget_goals(client: ActionClient[Any, Any, Any], *, but: int) -> None:
+    """
+    Let go of what an action client keeps of goals that have ended; in the executor's thread.
+
+    By itself it keeps for good what no server has answered, the feedback's callback of a goal
+    that was refused and, for every goal that it sends, a future that nothing completes and that
+    the executor looks at each time it waits (rclpy 9.1: `send_goal_async` makes two).
+
+    :param client: with no goal under way
+    :param but: of goals, results and cancellations without an answer, so many of each are kept: a
+        late answer to one that is not known is a warning, and a late goal is to be cancelled
+    """
+    for pending, goals in (
+            (client._pending_goal_requests, client._goal_sequence_number_to_goal_id),
+            (client._pending_result_requests, client._result_sequence_number_to_goal_id),
+            (client._pending_cancel_requests, {})):
+        for number in sorted(pending)[:-but]:
+            del pending[number]
+            goals.pop(number, None)
+    awaited = {
+        *client._pending_goal_requests.values(), *client._pending_result_requests.values(),
+        *client._pending_cancel_requests.values()}
+    for future in [future for future in client._futures if future not in awaited]:
+        client.remove_future(future)
+    known = {bytes(goal.uuid) for goals in (
+        client._goal_sequence_number_to_goal_id, client._result_sequence_number_to_goal_id)
+        for goal in goals.values()}
+    for kept in (client._feedback_callbacks, client._goal_handles):
+        for goal in kept.keys() - known:
+            del kept[goal]
+
+
 def event_handle(subscription: Subscription, kind: Any) -> Any:
     """
     Return the handle of an event of a subscription.
@@ -88,7 +121,7 @@ def event_handle(subscription: Subscription, kind: Any) -> Any:
 
 def lifecycle_state(node: LifecycleNode) -> tuple[int, str]:
     """Return the number and the name of the state that a managed node is in."""
-    number, name = node._state_machine.current_state  # noqa: SLF001
+    number, name = node._state_machine.current_state
     return int(number), str(name)
 
 

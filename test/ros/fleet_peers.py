@@ -129,7 +129,7 @@ class Rig(Node):
         self.accept = threading.Event()
         self.accept.set()
         self.set_ups, self.goals, self.cancelled = [], [], []
-        self.refuses = False
+        self.refuses = self.refuses_attempts = False
         self.acting = lambda: None
         group = ReentrantCallbackGroup()
         self.setting_up = ActionServer(
@@ -162,7 +162,7 @@ class Rig(Node):
 
     def _on_goal(self, _):
         self.accept.wait(20)
-        return GoalResponse.ACCEPT
+        return GoalResponse.REJECT if self.refuses_attempts else GoalResponse.ACCEPT
 
     def _on_set_up_goal(self, _):
         return GoalResponse.REJECT if self.refuses else GoalResponse.ACCEPT

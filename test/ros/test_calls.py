@@ -1,6 +1,7 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
 """Blocking calls of actions, against a real action server."""
+import gc
 import sys
 import threading
 import time
@@ -16,10 +17,13 @@ from active_collection.msg import Episode
 from fleet_peers import Rig
 from fleet_peers import until
 from rclpy.action import ActionClient
+from rclpy.task import Future
 from spinner import Spinner
 
+from active_collection.collecting.collection_robot import RefusedError
 from active_collection.collecting.collection_robot import StoppedError
 from active_collection.collecting.collection_robot import UnavailableError
+from active_collection.nodes.calls import MOST_UNANSWERED
 from active_collection.nodes.calls import Calls
 
 
@@ -87,3 +91,36 @@ def test_nothing_is_asked_after_a_stop(asking):
     with pytest.raises(StoppedError):
         asking.collect()
     assert asking.rig.goals == []
+
+
+def test_goals_that_have_ended_leave_nothing_behind(asking):
+    asking.collect()
+    before = futures()
+
+    for _ in range(5):
+        asking.collect()
+    asking.rig.refuses_attempts = True
+    for _ in range(5):
+        with pytest.raises(RefusedError):
+            asking.collect()
+
+    until(lambda: futures() <= before, what='as many futures as before')
+    assert not asking.client._feedback_callbacks
+
+
+def test_of_goals_that_nobody_answers_the_last_are_remembered(asking):
+    asking.rig.accept.clear()
+
+    for _ in range(MOST_UNANSWERED + 5):
+        with pytest.raises(UnavailableError):
+            asking.collect(accept_s=0.1)
+
+    until(lambda: len(asking.client._pending_goal_requests) <= MOST_UNANSWERED,
+          what='that the first are forgotten')
+    assert len(asking.client._feedback_callbacks) <= MOST_UNANSWERED
+
+
+def futures():
+    """Return how many futures of rclpy there are in this process."""
+    gc.collect()
+    return sum(isinstance(thing, Future) for thing in gc.get_objects())
