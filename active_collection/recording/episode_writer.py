@@ -40,7 +40,7 @@ class EpisodeWriter:
         self._adding = threading.Lock()
         self._error: Exception | None = None
         self._summary: BagSummary | None = None
-        self._labels: Callable[[BagSummary], Labels] = lambda _: {}
+        self._labels: Callable[[BagSummary], Labels] = _no_labels
         self._thread = threading.Thread(target=self._run, name='episode_writer', daemon=True)
         self._thread.start()
 
@@ -83,7 +83,7 @@ class EpisodeWriter:
         return self._bag.written()
 
     def finish(self, timeout_s: float,
-               labels: Callable[[BagSummary], Labels] = lambda _: {}) -> BagSummary:
+               labels: Callable[[BagSummary], Labels] | None = None) -> BagSummary:
         """
         Write what is in the queue, close the bag and say what it holds.
 
@@ -91,7 +91,7 @@ class EpisodeWriter:
         :param labels: metadata records of a bag without an error; called in the writer's thread
         :raises RecordingError: where that takes longer or the bag cannot be closed
         """
-        self._labels = labels
+        self._labels = labels or _no_labels
         self._queue.close()
         self._thread.join(timeout_s)
         files = ', '.join(self._bag.files)
@@ -121,6 +121,9 @@ class EpisodeWriter:
                              else self._bag.finish())
         except Exception as error:
             self._error = self._error or error
+        # They know the episode, which knows this: each episode would wait for the garbage
+        # collector, which comes by when there are thousands of such objects.
+        self._labels = _no_labels
 
     def _write_all(self) -> None:
         wait = LONGEST_WAIT_S
@@ -141,3 +144,7 @@ class EpisodeWriter:
             added, self._added = self._added, []
         for topic in added:
             self._bag.add_topic(topic)
+
+
+def _no_labels(summary: BagSummary) -> Labels:
+    return {}

@@ -3,6 +3,7 @@
 """What an episode recorder does with episodes, without ROS."""
 from __future__ import annotations
 
+import gc
 import math
 import shutil
 import struct
@@ -21,6 +22,7 @@ from active_collection.episode import UncertaintySummary
 from active_collection.recording.definitions import Definition
 from active_collection.recording.messages import Message
 from active_collection.recording.messages import Topic
+from active_collection.recording.open_episode import OpenEpisode
 from active_collection.recording.qos import TRANSIENT_LOCAL
 from active_collection.recording.qos import Qos
 from active_collection.recording.recorder_state import State
@@ -456,3 +458,19 @@ def test_compression_is_a_topics_own(make_bench, compression):
     with (bench.last_path / 'e1_0.mcap').open('rb') as file:
         chunks = make_reader(file).get_summary().chunk_indexes
         assert {chunk.compression for chunk in chunks} == {'', compression}
+
+
+def test_nothing_of_a_closed_episode_waits_for_the_garbage_collector(bench):
+    bench.add_topic('/robot_1/joint_states')
+    gc.disable()
+    try:
+        for number in range(5):
+            bench.start(episode_id=f'e{number}')
+            bench.send('/robot_1/joint_states', count=10)
+            bench.recorder.finish(f'e{number}', outcome=Outcome.SUCCESS)
+
+        alive = [thing for thing in gc.get_objects() if isinstance(thing, OpenEpisode)]
+    finally:
+        gc.enable()
+
+    assert alive == []
