@@ -31,6 +31,8 @@ PAGE_SIZE = 256 * 1024
 PAGE_EPISODES = 100
 #: Episodes that are put into the index with one write to the disk.
 READ_AT_ONCE = 100
+#: Episodes that were told of and that nobody has asked for; a scan finds those before them.
+MOST_TOLD = 1000
 #: In place of the stamp of one whose record cannot be read: it is tried again each time.
 UNREADABLE = 'unreadable'
 #: How every path begins: one that does not is nobody's episode.
@@ -89,7 +91,7 @@ class EpisodeIndex:
     def __init__(self, store: EpisodeStore, *, robot: str, keep: bool = True) -> None:
         self.store = store
         self._robot = robot
-        self._changed: deque[Path] = deque()
+        self._changed: deque[Path] = deque(maxlen=MOST_TOLD)
         self._scanning = threading.Lock()
         self._file = IndexFile(store.data, keep=keep)
 

@@ -19,6 +19,9 @@ from active_collection.recording.refusals import RefusedError
 INDEX = 'episodes.sqlite3'
 VERSION = 2
 BUSY_S = 5.0
+#: So much of the file is kept in the process (KiB). By and by SQLite would take 2 MB, for nothing:
+#: each scan goes through all of it, and a page is asked for once.
+CACHE_KIB = 256
 _IN_MEMORY = ':memory:'
 
 SCHEMA = (
@@ -104,6 +107,7 @@ class IndexFile:
     def _connect(self, place: str, *, like: str = '') -> None:
         database = sqlite3.connect(place, timeout=BUSY_S, check_same_thread=False)
         try:
+            database.execute(f'PRAGMA cache_size = -{CACHE_KIB}')
             if like:
                 _take_over(database, like)
             with database:

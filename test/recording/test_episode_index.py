@@ -1,6 +1,7 @@
 # Copyright 2026 The active_collection contributors
 # SPDX-License-Identifier: Apache-2.0
 """The index of closed episodes: each once, in order, whoever changes the disk."""
+import ctypes
 import os
 import sqlite3
 import threading
@@ -13,6 +14,7 @@ from active_collection.episode import EpisodeRecord
 from active_collection.episode import Outcome
 from active_collection.episode import Source
 from active_collection.recording import episode_index
+from active_collection.recording.episode_index import COLUMNS
 from active_collection.recording.episode_index import EpisodeIndex
 from active_collection.recording.index_file import INDEX
 from active_collection.recording.metadata import planned
@@ -251,3 +253,49 @@ def test_a_page_is_bounded_by_its_records(store, monkeypatch):
 
     assert len(index.since('', 0, limit=0).events) == 1
     assert len(listed(index)[0]) == 3
+
+
+def test_where_nobody_asks_what_was_told_does_not_pile_up(store, monkeypatch):
+    monkeypatch.setattr(episode_index, 'MOST_TOLD', 3)
+    index = EpisodeIndex(store, robot='arm')
+    names = [f'e{number}' for number in range(8)]
+
+    for name in names:
+        index.tell(close(store, name))
+
+    assert len(index._changed) == 3
+    index.scan(GOES_ON)
+    assert sorted(name for name, _ in listed(index)[0]) == names
+
+
+def test_a_long_index_takes_little_memory(store):
+    index = opened(store)
+    record = close(store, 'e1').record.to_json()
+    with sqlite3.connect(store.data / INDEX) as database:
+        database.executemany(
+            f'INSERT INTO episodes ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+            ((f'episodes/2026-01-01/e{number}', 'stamp', 'arm', record + ' ' * 1000, 'success', 1,
+              1, 1) for number in range(4000)))
+    allocated = in_use()
+
+    with index._file.using() as database:
+        for _ in database.execute('SELECT path, stamp FROM episodes'):
+            pass
+
+    assert in_use() - allocated < 1_000_000
+
+
+class MallocInformation(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in (
+        'arena', 'ordblks', 'smblks', 'hblks', 'hblkhd', 'usmblks', 'fsmblks', 'uordblks',
+        'fordblks', 'keepcost')]
+
+
+def in_use():
+    """Return what the C library has given out (bytes)."""
+    library = ctypes.CDLL(None)
+    if not hasattr(library, 'mallinfo2'):
+        pytest.skip('this C library does not tell')
+    library.mallinfo2.restype = MallocInformation
+    told = library.mallinfo2()
+    return told.uordblks + told.hblkhd
