@@ -74,9 +74,9 @@ class Sole:
                    for claim in self._rivals.settled(time.monotonic()))
 
     @property
-    def trouble(self) -> str:
-        """Return that there are two, in one line; empty where there are not."""
-        return self._two.line
+    def others(self) -> str:
+        """Return where those run that have settled beside this; empty where none has."""
+        return '; '.join(claim.where for claim in self._rivals.settled(time.monotonic()))
 
     def listen(self, seconds: float = LISTEN_S) -> None:
         """
@@ -121,7 +121,7 @@ class Sole:
             self._timer.reset()
 
     def _tell(self, rivals: list[Claim]) -> None:
-        was_two = bool(self.trouble)
+        was_two = bool(self._two.line)
         name = self._node.get_fully_qualified_name()
         own, others = (_place(self._host, self._process),
                        '; '.join(claim.where for claim in rivals))

@@ -55,7 +55,7 @@ class AgentNode(ParameterNode[AgentSettings]):
         self._robot = AgentRobot(
             self, lambda: self.settings, name=name, calls=Calls(self._stop, self),
             status=self._status, desk=self._desk,
-            refrain=lambda: self._sole.trouble if self._sole.yields else '')
+            refrain=self._refrain)
         self.create_timer(
             LOOK_PERIOD_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._status.start()
@@ -67,6 +67,13 @@ class AgentNode(ParameterNode[AgentSettings]):
         """Take the place that the robot was brought to; all else is read where it is used."""
         if 'environment' in names:  # if it was set before: set-ups may have moved it since
             self._status.environment = settings.environment
+
+    def _refrain(self) -> str:
+        """Return why the robot asks for no more work; empty where it does."""
+        if not self._sole.yields:
+            return ''
+        return (f'rests: the other agent of this robot goes on, on {self._sole.others}; end one '
+                'of the two')
 
     def close(self) -> None:
         """End the loop: the action is cancelled, the open episode closed as aborted."""
