@@ -22,7 +22,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 
-import psutil
 from active_collection.msg import Episode
 from active_collection.srv import AmendEpisode
 from builtin_interfaces.msg import Time
@@ -32,6 +31,8 @@ from fleet_peers import Process
 from fleet_peers import Rig
 from fleet_peers import finished
 from fleet_peers import until
+from process_memory import Growth
+from process_memory import ProcessMemory
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from spinner import Spinner
@@ -50,10 +51,14 @@ START_NS = 1_790_000_000_000_000_000
 CLOCK_HZ = COUNT_HZ = 20.0
 #: Longest that a node stays away, or is held up (s).
 LONGEST_AWAY_S = 8.0
-#: Between two looks at the memory of the nodes (s), and how old a process is before it counts.
-LOOK_S, GROWN_S = 5.0, 60.0
+#: Between two looks at the memory of the nodes (s).
+LOOK_S = 5.0
+#: Of so many robots one is spared, and with it the scheduler after a third of the time: they are
+#: held up but never ended, so that it shows whether what lives on grows while others come and go.
+SPARED_OF = 4
 #: Names of a robot's nodes, and what the agent waits for at most.
 NODES = ('agent', 'recorder', 'uncertainty')
+SCHEDULER = ('', 'scheduler')
 PATIENCE = {'retry_s': 0.3, 'answer_s': 4.0, 'heartbeat_s': 0.3, 'recorder_silence_s': 1.5}
 
 
@@ -100,14 +105,14 @@ class Result:
 
     :param faults: what did not hold, one line each
     :param accidents: how often each happened
-    :param growth: of node to MB per hour that its processes grew, of those that lived long
+    :param growth: node to how fast those of its processes grew that lived for long
     """
 
     episodes: int = 0
     salvaged: int = 0
     faults: list[str] = field(default_factory=list)
     accidents: Counter[str] = field(default_factory=Counter)
-    growth: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    growth: dict[str, list[Growth]] = field(default_factory=dict)
 
 
 class Soak:
@@ -134,11 +139,13 @@ class Soak:
         self._running = {}
         self._back = {}
         self._held = {}
-        self._memory = defaultdict(list)
+        self._memory = ProcessMemory()
+        self._spared = {(robot, node) for robot in self.names[:robots // SPARED_OF]
+                        for node in NODES}
 
     def keys(self):
         """Return every process, as (robot, node)."""
-        return [('', 'scheduler'), *((robot, node) for robot in self.names for node in NODES)]
+        return [SCHEDULER, *((robot, node) for robot in self.names for node in NODES)]
 
     def start(self, key):
         robot, node = key
@@ -157,9 +164,11 @@ class Soak:
         """Have accidents for a while, then let the fleet come to rest."""
         for key in self.keys():
             self.start(key)
-        end = time.monotonic() + seconds
+        third, end = (time.monotonic() + part for part in (seconds / 3, seconds))
         looked = 0.0
         while (now := time.monotonic()) < end:
+            if self._spared and now >= third:
+                self._spared.add(SCHEDULER)
             for key in [k for k, at in self._back.items() if at <= now]:
                 self.start(key)
             for key in [k for k, at in self._held.items() if at <= now]:
@@ -175,9 +184,12 @@ class Soak:
     def _accident(self, now):
         what = self.random.choices(
             ['kill', 'end', 'hold up', 'set clock', 'amend'], [4, 2, 3, 2, 2])[0]
-        key = self.random.choice([k for k in self.keys() if k not in self._back])
-        if self.random.random() < 0.15 and ('', 'scheduler') not in self._back:
-            key = ('', 'scheduler')
+        ends = what in {'kill', 'end'}
+        choice = [key for key in self.keys() if key not in self._back
+                  and not (ends and key in self._spared)]
+        key = self.random.choice(choice)
+        if self.random.random() < 0.15 and SCHEDULER in choice:
+            key = SCHEDULER
         self.result.accidents[what] += 1
         if what == 'set clock':
             self.clock.ahead_ns += int(self.random.uniform(-1, 1) * 3600e9)
@@ -225,9 +237,7 @@ class Soak:
                 del self._running[key]
                 self._back[key] = now
                 continue
-            with suppress(psutil.NoSuchProcess):
-                self._memory[key[1], process.process.pid].append(
-                    (now, psutil.Process(process.process.pid).memory_info().rss / 1e6))
+            self._memory.look(key[1], process.process.pid, now)
 
     def _rest(self):
         """Bring everything back, let nothing new begin, and wait until all agree."""
@@ -281,11 +291,7 @@ class Soak:
             faults += [f'ledger: {problem}' for problem in problems(reader)]
         for robot in self.names:
             self._judge_bags(robot)
-        for (node, _), seen in self._memory.items():
-            old = [(at, size) for at, size in seen if at - seen[0][0] >= GROWN_S]
-            if old and old[-1][0] - old[0][0] >= GROWN_S:
-                self.result.growth[node].append(
-                    (old[-1][1] - old[0][1]) / (old[-1][0] - old[0][0]) * 3600)
+        self.result.growth = self._memory.growth()
 
     def _judge_bags(self, robot):
         """Every bag is whole, has no hole, and `episodes list` names it."""
