@@ -171,7 +171,8 @@ def test_no_observation_of_50_hz_is_missed_while_ensembles_are_loaded(
     changes = [ids[0], *(b for a, b in itertools.pairwise(ids) if a != b)]
     assert changes == [ensembles[0].name, large.name, ensembles[1].name, large.name]
     waits = [e.latency.sec + e.latency.nanosec / 1e9 for e in robot.estimates]
-    assert np.median(waits) < 0.05
+    ordinary = np.median(waits[:50])  # nothing is loaded yet; long where the machine is busy
+    assert np.median(waits[50:]) < max(0.05, 5 * ordinary)
 
 
 def test_an_ensemble_that_sees_other_topics_takes_over_with_its_first_observation(
