@@ -153,6 +153,21 @@ def test_recorder_that_died_before_the_last_rename_keeps_its_judgement(bench, tm
     assert count(store.data / salvaged.event.path) == 5
 
 
+def test_a_recorder_that_died_before_its_first_file_leaves_an_episode_without_messages(
+        make_bench, tmp_path):
+    """And not a directory that every start finds anew."""
+    _, content = left_by_a_killed_recorder(make_bench(chunk_bytes=10_000), messages=20)
+    store = EpisodeStore(tmp_path / 'other')
+    lay_out(store, 'e1', {'metadata.yaml': content['metadata.yaml']})
+
+    [(_, salvaged)] = salvage_abandoned(store, stop=threading.Event())
+
+    assert salvaged.event.record.stop_reason is StopReason.SALVAGED
+    assert salvaged.event.record.episode_id == 'e1'
+    assert count(store.data / salvaged.event.path) == 0
+    assert list(salvage_abandoned(store, stop=threading.Event())) == []
+
+
 @pytest.mark.parametrize('content', [{}, {'e1_0.mcap': b''}, {'e1_0.mcap': b'garbage!' * 100},
                                      {'e1_0.mcap': b'', 'metadata.yaml': b'\0\0'}])
 def test_what_is_no_episode_is_named_and_stays(tmp_path, content):

@@ -86,8 +86,11 @@ def finish_or_salvage(store: EpisodeStore | None, directory: OpenDirectory) -> S
             return Salvaged(final, readable_record(final), (), note)
         if record is not None and record.finished_ns and all(map(_has_end, sources)):
             return Salvaged(store.close(directory), record, ())
-        if not sources:
+        if not sources and record is None:
             raise RecordingError(path, found='no MCAP file', expected='at least one')
+        if not sources:  # the recorder died as it began: an episode without messages
+            sources = [path / f'{final.name}_0{MCAP}']
+            sources[0].touch()
         partial = path.with_name(f'.{final.name}{SALVAGING}')
         kept, record = salvage_into(partial, sources, record)
         salvaged = Salvaged(final, record, kept)
