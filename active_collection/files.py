@@ -98,6 +98,16 @@ def partial_of(path: Path) -> Path:
     return path.with_name(f'.{path.name}.{os.getpid()}{PARTIAL}')
 
 
+def sync_file(path: Path) -> None:
+    """
+    Make what was written to a file durable.
+
+    :raises OSError: where the disk refuses
+    """
+    with path.open('rb') as file:
+        os.fsync(file.fileno())
+
+
 def write_whole(path: Path, data: bytes | str) -> None:
     """
     Replace a file's content at once: a reader or a crash sees the old content or all of the new.
@@ -105,13 +115,28 @@ def write_whole(path: Path, data: bytes | str) -> None:
     :raises OSError: where the disk refuses; the old content stands
     """
     content = data.encode() if isinstance(data, str) else data
+    with whole_file(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def whole_file(path: Path, *, anew: bool = False) -> Iterator[Path]:
+    """
+    Give a file to fill that takes its name, and is durable, when the block ends without an error.
+
+    :param path: the final file; what is there is replaced
+    :param anew: nothing may be there
+    :raises FileExistsError: where something is, and nothing may be
+    :raises OSError: where the disk refuses; the old content stands
+    """
     partial = partial_of(path)
     try:
-        with partial.open('wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        yield partial
+        sync_file(partial)
+        if anew:
+            os.link(partial, path)  # fails where another process has just made it
+        else:
+            partial.replace(path)
     except OSError as error:
         raise of_path(path, error) from error
     finally:
@@ -157,7 +182,7 @@ def whole_directory(path: Path) -> Iterator[Path]:
     if path.exists():
         raise FileExistsError(f'{path} exists')
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
     except FileExistsError as error:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR),
                                  str(path.parent)) from error
@@ -166,10 +191,11 @@ def whole_directory(path: Path) -> Iterator[Path]:
     try:
         partial.mkdir()
         yield partial
-        for file in partial.rglob('*'):
-            if file.is_file():
-                with file.open('rb') as opened:
-                    os.fsync(opened.fileno())
+        for made in partial.rglob('*'):
+            if made.is_dir():
+                sync_directory(made)
+            else:
+                sync_file(made)
         sync_directory(partial)
         partial.rename(path)
     except OSError as error:

@@ -18,6 +18,7 @@ from active_collection.annotation.items import write_items
 from active_collection.annotation.pictures import write_pictures
 from active_collection.annotation.tabular import csv_text
 from active_collection.errors import AnnotationError
+from active_collection.files import make_directory
 from active_collection.files import write_whole
 
 
@@ -57,7 +58,7 @@ def export(items: Sequence[Item], directory: Path, form: str, *, classes: Sequen
     for name in classes:
         check_label(name, '--class')
     chosen = FORMATS.get(form)()
-    (directory / IMAGES).mkdir(parents=True, exist_ok=True)
+    make_directory(directory / IMAGES)
     missing: dict[str, str] = {}
     for number, (item, problem) in enumerate(
             write_pictures(items, directory, quality=quality), 1):

@@ -3,7 +3,6 @@
 """The chosen moments as one MCAP file: all messages around each, and what was chosen and why."""
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -21,9 +20,8 @@ from active_collection.bags.reader import open_bag
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import AnnotationError
 from active_collection.errors import BagError
-from active_collection.files import of_path
-from active_collection.files import partial_of
-from active_collection.files import sync_directory
+from active_collection.files import make_directory
+from active_collection.files import whole_file
 
 if TYPE_CHECKING:
     from mcap.writer import Writer
@@ -72,10 +70,9 @@ def write_moments(items: Sequence[Item], path: Path, *, window_s: float = 1.0,
     window_ns = round(min(window_s, _LONGEST_S) * _NS)
     groups = [(bag, list(own)) for bag, own in groupby(
         sorted(items, key=lambda i: (i.bag, i.receive_ns)), key=lambda i: i.bag)]
-    partial = partial_of(path)
     moments = copied = 0
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(path.parent)
+    with whole_file(path) as partial:
         with partial.open('wb') as file:
             copier = _Copier(Writer(file))
             for number, (bag, own) in enumerate(groups, 1):
@@ -86,17 +83,9 @@ def write_moments(items: Sequence[Item], path: Path, *, window_s: float = 1.0,
                     missing.append(str(error))
                 progress(number, len(groups))
             copier.finish(moments)
-            file.flush()
-            os.fsync(file.fileno())
         if not moments:
             raise AnnotationError(path, found=missing[0] if missing else 'no items',
                                   expected='at least one moment')
-        partial.replace(path)
-    except OSError as error:
-        raise of_path(path, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    sync_directory(path.parent)
     return Written(moments, copied, (*missing, *copier.undefined.values()))
 
 

@@ -15,6 +15,7 @@ import sys
 from typing import Any
 
 from active_collection.cli.options import path
+from active_collection.files import make_directory
 
 NAME = 'evaluate'
 HELP = "act out an ensemble's mean policy in simulation, on held-out configurations"
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         for scenario in held_out_scenarios(
             space, task, episodes=arguments.episodes, seed=arguments.seed)]
     ensemble = load_newest(arguments.ensemble)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(arguments.out.parent)
     job = Job(arguments.ensemble, arguments.max_steps, arguments.hold_steps)
     done: list[Attempt] = []
     with progress('evaluating the policy') as update:

@@ -17,6 +17,7 @@ from typing import Any
 from active_collection.cli.data_directory import add_data
 from active_collection.cli.data_directory import pool_of
 from active_collection.cli.options import path
+from active_collection.files import make_directory
 
 if TYPE_CHECKING:
     from active_collection.uncertainty.scoring import ScoredBag
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     if pool is not None:
         Pool.open(pool)  # what is wrong with it should not show only after the work
     if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(arguments.out.parent)
     torch.set_num_threads(1)
     scored: list[ScoredBag] = []
     with progress('scoring bags') as update:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from active_collection.cli.data_directory import add_data
 from active_collection.cli.data_directory import data_of
 from active_collection.cli.options import path
+from active_collection.files import make_directory
 
 if TYPE_CHECKING:
     from active_collection.uncertainty.building import Built
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     warm_start = (read_warm_start(arguments.begin_from, settings)
                   if arguments.begin_from is not None else None)
     weights = read_weights(arguments.weights) if arguments.weights is not None else None
-    arguments.out.mkdir(parents=True, exist_ok=True)  # refused now, not after the training
+    make_directory(arguments.out)  # refused now, not after the training
     with progress('reading episodes') as update:
         decoded = read_demonstrations(
             data, spec, cache=arguments.out / '.decoded', encoders=encoders,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from active_collection.files import sync_directory
 from active_collection.mcap.open_chunk import Channel
 from active_collection.mcap.writer import McapFile
 from active_collection.recording.background_sync import BackgroundSync
@@ -211,7 +212,10 @@ class BagWriter:
 
     def _open(self, number: int) -> McapFile:
         name = f'{self._name}_{number}.mcap'
-        return McapFile(self._directory / name, chunk_bytes=self._settings.chunk_bytes)
+        file = McapFile(self._directory / name, chunk_bytes=self._settings.chunk_bytes)
+        # What is forced to disk of a file outlives a power cut only where its name does.
+        sync_directory(self._directory)
+        return file
 
     def _is_to_be_split(self, message: Message) -> bool:
         size, duration = self._settings.split_bytes, self._settings.split_duration_s

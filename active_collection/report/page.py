@@ -17,6 +17,7 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup
 
 from active_collection.errors import ReportError
+from active_collection.files import make_directory
 from active_collection.files import write_whole
 from active_collection.report import bag_timeline
 from active_collection.report import collection
@@ -110,7 +111,7 @@ def write_report(data: ReportData, path: Path) -> None:
     """
     page = render(data)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         write_whole(path, page)
     except OSError as error:
         raise ReportError(path, found=error, expected='a writable file'

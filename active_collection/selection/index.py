@@ -21,6 +21,7 @@ from pathlib import Path
 from active_collection.bags.episodes import MANIFEST
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import SelectionError
+from active_collection.files import make_directory
 from active_collection.files import write_whole
 from active_collection.selection import merge
 from active_collection.selection.engines import ENGINES
@@ -119,7 +120,7 @@ def index(bags: Sequence[Path], pool: Path, settings: IndexSettings,
     :raises OSError: where the pool cannot be written
     """
     try:
-        pool.mkdir(parents=True, exist_ok=True)
+        make_directory(pool)
     except (FileExistsError, NotADirectoryError) as error:
         raise SelectionError(pool, found='a file in the way',
                              expected='a directory for the pool') from error

@@ -3,7 +3,6 @@
 """The labels of a round: versioned, with every annotator's answer kept."""
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -14,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from active_collection.errors import SelectionError
-from active_collection.files import of_path
-from active_collection.files import sync_directory
+from active_collection.files import make_directory
+from active_collection.files import whole_file
 from active_collection.selection.tables import read_table
 
 DIRECTORY = 'labels'
@@ -52,17 +51,10 @@ def add(round_directory: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     kept = [row for row in (read(before[-1]) if before else [])
             if (row['unit_id'], row['annotator']) not in again]
     directory = round_directory / DIRECTORY
-    directory.mkdir(exist_ok=True)
+    make_directory(directory)
     path = directory / f'{int(before[-1].stem) + 1 if before else 1}.parquet'
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-    try:
+    with whole_file(path, anew=True) as partial:
         pq.write_table(pa.Table.from_pylist([*kept, *rows], schema=SCHEMA), partial)
-        os.link(partial, path)  # fails where another process has just written this version
-    except OSError as error:
-        raise of_path(path, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    sync_directory(directory)
     return path
 
 

@@ -3,7 +3,6 @@
 """Merge the parts that index jobs wrote into the pool, so that a crash leaves old or new."""
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from numpy.typing import NDArray
 from active_collection.bags.episodes import read_record
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import SelectionError
-from active_collection.files import of_path
-from active_collection.files import sync_directory
+from active_collection.files import whole_file
 from active_collection.selection.index_bag import record_columns
 from active_collection.selection.parts import DIRECTORY
 from active_collection.selection.parts import read_rows
@@ -139,35 +137,25 @@ def _append(path: Path, old: Pool | None, fresh: list[tuple[Path, NDArray[np.boo
     rows = len(before) + sum(int(new.sum()) for _, new in fresh)
     value = 0
     stored = checksum_of(old.units) if old else None
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-    try:
-        with partial.open('wb') as file:
-            np.lib.format.write_array_header_1_0(file, {
-                'descr': np.dtype(description.dtype).str, 'fortran_order': False,
-                'shape': (rows, description.dimension)})
-            for start, end in _pieces(len(before), stored[0] if stored else 0):
-                piece = np.ascontiguousarray(before[start:end])
-                value = checksum(piece, value)
-                file.write(piece.data)
-                if stored and end == stored[0] and value != stored[1]:
-                    raise SelectionError(path, found='rows that differ from the checksum in '
-                                         f'{INDEX}', expected='a copy that is whole')
-            for part, new in fresh:
-                vectors = read_vectors(part)
-                if vectors.shape[1] != description.dimension:
-                    raise SelectionError(part, found=f'{vectors.shape[1]} dimensions',
-                                         expected=description.dimension)
-                vectors = np.ascontiguousarray(vectors[new], dtype=description.dtype)
-                value = checksum(vectors, value)
-                file.write(vectors.data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise of_path(path, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    sync_directory(path.parent)
+    with whole_file(path) as partial, partial.open('wb') as file:
+        np.lib.format.write_array_header_1_0(file, {
+            'descr': np.dtype(description.dtype).str, 'fortran_order': False,
+            'shape': (rows, description.dimension)})
+        for start, end in _pieces(len(before), stored[0] if stored else 0):
+            piece = np.ascontiguousarray(before[start:end])
+            value = checksum(piece, value)
+            file.write(piece.data)
+            if stored and end == stored[0] and value != stored[1]:
+                raise SelectionError(path, found='rows that differ from the checksum in '
+                                     f'{INDEX}', expected='a copy that is whole')
+        for part, new in fresh:
+            vectors = read_vectors(part)
+            if vectors.shape[1] != description.dimension:
+                raise SelectionError(part, found=f'{vectors.shape[1]} dimensions',
+                                     expected=description.dimension)
+            vectors = np.ascontiguousarray(vectors[new], dtype=description.dtype)
+            value = checksum(vectors, value)
+            file.write(vectors.data)
     return rows, value
 
 
@@ -178,14 +166,5 @@ def _pieces(rows: int, border: int) -> list[tuple[int, int]]:
 
 
 def _write_table(path: Path, table: pa.Table) -> None:
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-    try:
+    with whole_file(path) as partial:
         pq.write_table(table, partial, compression='zstd', write_page_checksum=True)
-        with partial.open('rb') as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise of_path(path, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    sync_directory(path.parent)

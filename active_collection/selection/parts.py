@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import SelectionError
-from active_collection.files import of_path
-from active_collection.files import partial_of
-from active_collection.files import sync_directory
+from active_collection.files import make_directory
+from active_collection.files import whole_file
 from active_collection.selection.extractors import EXTRACTORS
 from active_collection.selection.extractors import Extractor
 from active_collection.selection.index_bag import Sampling
@@ -134,16 +133,9 @@ def write_part(path: Path, rows: Sequence[Mapping[str, Any]], vectors: NDArray[A
     flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
     table = table.append_column(
         _VECTOR, pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_of(path)
-    try:
+    make_directory(path.parent)
+    with whole_file(path) as partial:
         pq.write_table(table, partial, write_page_checksum=True)
-        partial.replace(path)
-    except OSError as error:
-        raise of_path(path, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    sync_directory(path.parent)
 
 
 def read_rows(path: Path) -> pa.Table:

@@ -16,6 +16,7 @@ from safetensors.torch import load
 from safetensors.torch import save
 from torch import Tensor
 
+from active_collection.files import make_directory
 from active_collection.files import write_whole
 from active_collection.uncertainty.dataset import Dataset
 from active_collection.uncertainty.settings import TrainingSettings
@@ -63,7 +64,7 @@ class Checkpoints:
         """
         if self._path is None or self._clock() - self._last < self._period_s:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(self._path.parent)
         write_whole(self._path, save(state()))
         self._last = self._clock()
 

@@ -35,6 +35,7 @@ from active_collection.bags.reader import open_bag
 from active_collection.episode import EpisodeRecord
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import UncertaintyError
+from active_collection.files import make_directory
 from active_collection.files import parse_json
 from active_collection.files import write_whole
 from active_collection.uncertainty.dataset import Dataset
@@ -225,7 +226,7 @@ def _cached(path: Path, spec: ObservationSpec, cache: Path,
     kept = {'observations': episode.observations, 'actions': episode.actions,
             'teaches': episode.teaches}
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        make_directory(cache)
         write_whole(file, save({k: v for k, v in kept.items() if v is not None}, about))
     except OSError:
         pass  # a cache that cannot be written costs time, nothing else

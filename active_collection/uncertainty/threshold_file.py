@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from active_collection.files import make_directory
 from active_collection.files import read_json
 from active_collection.files import write_whole
 from active_collection.uncertainty.threshold import Recent
@@ -25,7 +26,7 @@ def write_recent(path: Path, ensemble_id: str, measure: str, recent: Recent) -> 
     :param measure: what the values are: 'epistemic' or 'novelty'
     :raises OSError: where it cannot be written; what stood there stands
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(path.parent)
     write_whole(path, json.dumps({
         'format': FORMAT, 'ensemble_id': ensemble_id, 'measure': measure,
         'values': recent.values, 'odds': recent.odds, 'waiting': recent.waiting}) + '\n')

@@ -21,6 +21,7 @@ from active_collection.annotation.reading import place
 from active_collection.annotation.reading import refuse
 from active_collection.annotation.reading import text_of
 from active_collection.errors import AnnotationError
+from active_collection.files import make_directory
 from active_collection.files import write_whole
 
 FILE = 'data.yaml'
@@ -41,7 +42,7 @@ class Yolo:
               annotations: Sequence[Annotation] = ()) -> Path:
         """Write data.yaml, and labels/ for pictures with annotations."""
         names = list(dict.fromkeys([*classes, *(a.label for a in annotations)]))
-        (directory / LABELS).mkdir(exist_ok=True)
+        make_directory(directory / LABELS)
         for item in items:
             mine = [a for a in annotations if a.unit_id == item.unit_id]
             if mine:

@@ -25,7 +25,7 @@ from active_collection.episode import TopicStatistics
 from active_collection.errors import ActiveCollectionError
 from active_collection.errors import BagError
 from active_collection.errors import RecordingError
-from active_collection.files import sync_directory
+from active_collection.files import make_directory
 from active_collection.mcap.compression import ZSTD_MAGIC
 from active_collection.mcap.compression import decompress_file
 from active_collection.mcap.limits import Limits
@@ -61,7 +61,8 @@ def salvage_into(partial: Path, sources: Sequence[Path], record: EpisodeRecord |
     :raises OSError: where the disk refuses; the directory is gone
     """
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    make_directory(partial.parent)
+    partial.mkdir()
     try:
         is_database = sources[0].name.removesuffix(COMPRESSED).endswith(DATABASE)
         labels = device(record.robot if record is not None else '')
@@ -74,11 +75,11 @@ def salvage_into(partial: Path, sources: Sequence[Path], record: EpisodeRecord |
         summary = BagSummary(tuple(k.file for k in kept), _merged(kept))
         if record is not None:
             record = _salvaged_record(record, summary)
+        # Makes the names in the directory durable too, as it is the last of them.
         write_metadata(partial, {
             **information(summary, ros_distro=_release_of(sources[0].parent),
                           storage='sqlite3' if is_database else 'mcap'),
             **_compression(sources[0].parent, partial / kept[0].file.name)}, record)
-        sync_directory(partial)
         return kept, record
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

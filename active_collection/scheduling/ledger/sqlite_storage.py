@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from active_collection.errors import SchedulingError
+from active_collection.files import make_directory
 from active_collection.scheduling.ledger.schema import APPLICATION_ID
 from active_collection.scheduling.ledger.schema import SQLITE
 from active_collection.scheduling.ledger.schema import VERSION
@@ -250,7 +251,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 def _lock(path: Path, lock: Path) -> int:
     """Return the descriptor of the lock of a ledger's one writer."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise SchedulingError(path, found=str(error), expected='a place that can be written'
