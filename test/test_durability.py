@@ -46,7 +46,9 @@ from active_collection.uncertainty.ensemble_files import save
 sys.path.insert(0, str(Path(__file__).parent))
 from bag_factory import START_NS
 from bag_factory import camera
+from bag_factory import image
 from bag_factory import write_bag
+from bag_factory import write_bag1
 from surviving_disk import SurvivingDisk
 
 KEPT = Path(__file__).parent.parent / 'docs' / 'reference' / 'examples' / 'data'
@@ -111,6 +113,12 @@ def a_salvage_beside(place):
 def a_salvaged_database(place):
     bag = write_bag(place / 'bag', camera(3), storage='sqlite3')
     return partial(salvage_path, next(bag.glob('*.db3')), place / 'whole')
+
+
+def a_salvaged_rosbag1(place):
+    picture = image(np.zeros((8, 8, 3), np.uint8), stamp_ns=1, ros1=True)
+    bag = write_bag1(place / 'run.bag', [('/camera', START_NS, picture)])
+    return partial(salvage_path, bag, place / 'whole.bag')
 
 
 def copies_in_a_store(place):
@@ -205,6 +213,7 @@ WRITERS = {
     'a salvage': a_salvage,
     'a salvage beside': a_salvage_beside,
     'a salvaged database': a_salvaged_database,
+    'a salvaged rosbag1': a_salvaged_rosbag1,
     'copies in a store': copies_in_a_store,
     'an amended copy': an_amended_copy,
     'a pool': a_pool,

@@ -10,8 +10,8 @@ from pathlib import Path
 from active_collection.bags.episodes import RECORDING_SUFFIX
 from active_collection.bags.storage import COMPRESSED
 from active_collection.errors import RecordingError
-from active_collection.files import partial_of
 from active_collection.files import sync_directory
+from active_collection.files import whole_file
 from active_collection.recording.salvage.bag import DATABASE
 from active_collection.recording.salvage.bag import MCAP
 from active_collection.recording.salvage.bag import SALVAGING
@@ -109,15 +109,10 @@ def is_rosbag1(path: Path) -> bool:
 
 
 def _salvage_rosbag1(path: Path, target: Path) -> Salvaged:
-    partial = partial_of(target)
-    try:
+    with whole_file(target, anew=True) as partial:
         salvaged = Salvaged(target, None, (salvage_rosbag1(path, partial),))
         if salvaged.is_empty:
             raise _nothing(path, salvaged)
-        partial.rename(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    sync_directory(target.parent)
     return salvaged
 
 

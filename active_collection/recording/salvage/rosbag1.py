@@ -3,7 +3,6 @@
 """Make a whole rosbag1 file, with its index, of what a torn or open one still holds."""
 from __future__ import annotations
 
-import os
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -51,8 +50,6 @@ def salvage_rosbag1(source: Path, target: Path) -> Kept:
             topics = tuple(TopicSummary(
                 Topic(c.topic, Definition(c.type, 'ros1msg', c.definition)), counts[c.number],
                 sizes[c.number], 'ros1') for c in storage.connections)
-        with target.open('rb') as file:
-            os.fsync(file.fileno())
     except BaseException as error:
         target.unlink(missing_ok=True)
         if isinstance(error, ActiveCollectionError):
