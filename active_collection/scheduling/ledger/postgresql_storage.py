@@ -3,6 +3,8 @@
 """A ledger in a PostgreSQL database, through SQLAlchemy."""
 from __future__ import annotations
 
+import time
+from collections.abc import Generator
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ from active_collection.scheduling.ledger.storage import of_another_scheduler
 from active_collection.scheduling.ledger.storage import of_another_version
 
 try:
+    import psycopg
     import sqlalchemy as sa
     from sqlalchemy.exc import ArgumentError
     from sqlalchemy.exc import SQLAlchemyError
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
 #: in ms. A scheduler answers nobody meanwhile; what the URL says of them goes before.
 PATIENCE = {'connect_timeout': 3, 'keepalives_idle': 5, 'keepalives_interval': 2,
             'keepalives_count': 3, 'tcp_user_timeout': 5000}
+#: So long the server may take for one step of a statement (s): to it alone, hung or stopped with
+#: its machine alive, neither TCP nor its own bounds put an end.
+ANSWERS_WITHIN_S = 10.0
 #: How soon the server notices that a scheduler's machine is gone, and lets go of its lock; and how
 #: long a lock that somebody has on a table is waited for.
 OF_THE_SESSION = ('tcp_keepalives_idle = 5', 'tcp_keepalives_interval = 2',
@@ -65,6 +71,9 @@ class PostgresqlStorage(SqlStorage):
         self.name = url.set(drivername='postgresql').render_as_string(hide_password=True)
         self._engine = sa.create_engine(url, pool_pre_ping=True, connect_args={
             name: value for name, value in PATIENCE.items() if name not in url.query})
+        sa.event.listen(
+            self._engine, 'do_connect',
+            lambda dialect, record, given, named: _Impatient.connect(*given, **named))
         self._writes = writes
         self._is_known = False
         self._is_durable = is_durable
@@ -184,6 +193,27 @@ class PostgresqlStorage(SqlStorage):
         found = str(getattr(error, 'orig', None) or error).strip().splitlines()[0]
         return SchedulingError(self.name, found=found,
                                expected='a PostgreSQL database that answers and can be written')
+
+
+class _Impatient(psycopg.Connection[Any]):
+    """A connection that breaks where the server leaves it without an answer."""
+
+    def wait(self, gen: Any, *arguments: Any, **named: Any) -> Any:
+        """Wait for a step of the protocol, as psycopg does, which asks ten times a second."""
+        return super().wait(self._bounded(gen), *arguments, **named)
+
+    def _bounded(self, gen: Any) -> Generator[Any, Any, Any]:
+        deadline = time.monotonic() + ANSWERS_WITHIN_S
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if not ready and time.monotonic() > deadline:
+                    self.pgconn.finish()
+                    raise psycopg.OperationalError(f'no answer for {ANSWERS_WITHIN_S:g} s')
+                wanted = gen.send(ready)
+        except StopIteration as ended:
+            return ended.value
 
 
 class _Writing:

@@ -4,6 +4,8 @@
 import os
 import pwd
 import shutil
+import signal
+import socket
 import subprocess
 import tempfile
 import uuid
@@ -271,6 +273,40 @@ def test_a_table_that_somebody_locks_is_not_waited_for_for_ever(database, server
     one.wait(10)
     assert one.grant('arm2')
     one.close()
+
+
+def test_a_server_that_says_nothing_any_more_is_given_up(database, server, space, monkeypatch):
+    """It is there and takes what is sent: neither TCP nor the server's own bounds end that."""
+    from active_collection.scheduling.ledger import postgresql_storage
+
+    monkeypatch.setattr(postgresql_storage, 'ANSWERS_WITHIN_S', 2.0)
+    one = Fleet(space, database)
+    held = one.grant('arm1')
+    main = int((server / 'data' / 'postmaster.pid').read_text().split()[0])
+    pids = [main, *map(int, Path(f'/proc/{main}/task/{main}/children').read_text().split())]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(SchedulingError):
+            one.report(held)
+        assert one.ask('arm2').code is Refused.UNAVAILABLE
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+    one.wait(60)
+    assert one.report(held) is Counted.COUNTED
+    assert one.grant('arm2') and problems(one.ledger) == []
+    one.close()
+
+
+def test_a_server_that_accepts_and_is_silent_is_given_up():
+    pytest.importorskip('psycopg')
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        place = f'postgresql://fleet@127.0.0.1:{silent.getsockname()[1]}/x'
+        for kind in (Ledger, LedgerReader):
+            with pytest.raises(SchedulingError, match='timeout'):
+                kind(place)
 
 
 def test_a_database_that_was_emptied_is_not_begun_anew(database, server, space):
