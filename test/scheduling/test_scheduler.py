@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 from fleets import SPACE
+from fleets import STEPS
 from fleets import Fleet
 from fleets import S
 from fleets import episode
+from fleets import play
 from fleets import request
 from hypothesis import given
 from hypothesis import settings
@@ -486,3 +488,30 @@ def test_episodes_told_at_once_are_written_at_once(fleet):
     one.scheduler.finished_many([episode(assigned) for assigned in held], one.now)
 
     assert appended == [5]
+
+
+@given(steps=STEPS)
+@settings(max_examples=10, deadline=None)
+def test_the_leases_of_a_task_are_those_that_a_look_at_all_finds(tmp_path_factory, steps):
+    path = tmp_path_factory.mktemp('ledger') / 'a.sqlite3'
+    one = Fleet(parse(SPACE, ScenarioSpace, where='space'), path,
+                SchedulerSettings(lease_s=5), snapshot_events=5)
+    for _ in range(2):  # as it went, and as a restart finds it
+        play(one, steps)
+        one.restart()
+        state = one.scheduler.fleet
+        for task in state.space.tasks:
+            assert dict(state._demonstrating(task)) == {
+                lease.assignment_id: lease.scenario for lease in state.leases.values()
+                if lease.scenario.task == task and not lease.acts_own_policy}
+        play(one, steps)
+    one.close()
+
+
+def test_robots_of_the_same_answers_get_different_configurations_at_one_instant(fleet):
+    one = fleet()
+
+    first, second = one.scheduler.request_many([request('arm1'), request('arm2')], one.now)
+
+    assert first.scenario != second.scenario
+    assert {first.scenario, second.scenario}.isdisjoint({one.grant('arm3').scenario})

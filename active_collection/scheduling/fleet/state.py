@@ -79,6 +79,7 @@ class FleetState:
         self.beliefs = Beliefs(space)
         self.orders = Orders()
         self.leases: dict[str, Assignment] = {}
+        self._leases_of: dict[str, dict[str, Assignment]] = {}
         self.held_by: dict[str, str] = {}
         self.leased: Counter[str] = Counter()
         self.leased_demonstrations: Counter[str] = Counter()
@@ -103,7 +104,7 @@ class FleetState:
         self.supposed: list[Assignment] = []
 
     def _demonstrating(self, task: str) -> Iterable[tuple[str, Scenario]]:
-        for lease in (*self.leases.values(), *self.supposed):
+        for lease in (*self._leases_of.get(task, {}).values(), *self.supposed):
             if lease.scenario.task == task and not lease.acts_own_policy:
                 yield lease.assignment_id, lease.scenario
 
@@ -145,11 +146,13 @@ class FleetState:
 
     def _hold(self, lease: Assignment) -> None:
         self.leases[lease.assignment_id] = lease
+        self._leases_of.setdefault(lease.scenario.task, {})[lease.assignment_id] = lease
         self.held_by[lease.robot] = lease.assignment_id
         self.count_out(lease, 1)
 
     def _let_go(self, assignment_id: str) -> Assignment:
         lease = self.leases.pop(assignment_id)
+        del self._leases_of[lease.scenario.task][assignment_id]
         del self.held_by[lease.robot]
         self.count_out(lease, -1)
         return lease
