@@ -93,18 +93,15 @@ class Feasibility:
 
     def refused(self, results: Collection[Result], handed_back: Sequence[Scenario]) -> list[Point]:
         """Return what was tried so often in vain that it is not tried again."""
+        told = [result for result in results if not result.is_interrupted]
         given_up = Counter(handed_back)
-        done = set()
-        for result in results:
-            if result.is_interrupted:
-                continue
-            if result.outcome in GIVEN_UP:
-                given_up[result.scenario] += 1
-            else:
-                done.add(result.scenario)
-        return [point for scenario, times in given_up.items()
-                if times >= self._attempts and scenario not in done
-                and (point := self._at(scenario)) is not None]
+        given_up.update(result.scenario for result in told if result.outcome in GIVEN_UP)
+        in_vain = [scenario for scenario, times in given_up.items() if times >= self._attempts]
+        if not in_vain:
+            return []
+        done = {result.scenario for result in told if result.outcome not in GIVEN_UP}
+        return [point for scenario in in_vain
+                if scenario not in done and (point := self._at(scenario)) is not None]
 
 
 def tried_less(targets: Targets, refused: Sequence[Point]) -> Mask:

@@ -110,6 +110,7 @@ class Beliefs:
         self._tasks: dict[str, TaskBelief] = {}
         self._rows: dict[str, _Row] = {}
         self._arrays: TaskArrays | None = None
+        self._fit = curves.LastFit()
         self.ensembles = Ensembles()
 
     @property
@@ -195,7 +196,8 @@ class Beliefs:
             epistemic=_optimistic(now), epistemic_before=_optimistic(before),
             fall_of_loss=fall, is_measured=np.isfinite(now), seconds=seconds, pace=pace,
             likelihoods=np.array([row.likelihoods for row in rows]),
-            epochs=Epochs(*np.array([row.epochs for row in rows]).transpose(1, 0, 2)))
+            epochs=Epochs(*np.array([row.epochs for row in rows]).transpose(1, 0, 2)),
+            fit=self._fit)
 
     def _row(self, name: str) -> _Row:
         """Return one task's part of the arrays."""

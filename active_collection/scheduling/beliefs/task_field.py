@@ -3,6 +3,7 @@
 """What is believed at each arrangement of one task: failure, doubt, coverage, feasibility."""
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from active_collection.episode import Outcome
 from active_collection.scenario import Scenario
 from active_collection.scenario import ScenarioSpace
 from active_collection.scheduling.beliefs.coverage import Coverage
+from active_collection.scheduling.beliefs.coverage import Rows
 from active_collection.scheduling.beliefs.coverage import weighed
-from active_collection.scheduling.beliefs.factor_space import Points
 from active_collection.scheduling.beliefs.feasibility import Feasibility
 from active_collection.scheduling.beliefs.feasibility import is_same
 from active_collection.scheduling.beliefs.feasibility import tried_less
@@ -83,8 +84,9 @@ class TaskField:
     """
     Beliefs at the targets of one task, from its last episodes and what is out.
 
-    What one arrangement says of another is `TaskSpace.alike`. All of it is computed anew, in a few
-    numpy expressions, from what is remembered when something of it has changed.
+    What one arrangement says of another is `TaskSpace.alike`. It is computed in a few numpy
+    expressions when it is asked for after something has changed that it depends on: what is out
+    changes the coverage alone.
 
     :param age: returns how many ensembles are newer than one of a number
     :param attempts: how often an arrangement is tried that is handed back each time
@@ -99,19 +101,23 @@ class TaskField:
         self._out: dict[str, Scenario] = {}
         self._handed_back: tuple[Scenario, ...] = ()
         self._points: dict[Scenario, Point | None] = {}
-        self._rows: dict[Scenario, npt.NDArray[np.float32]] = {}
+        self._rows: dict[Scenario, Rows] = {}
         self._targets: Targets | None = None
+        #: How often each arrangement was demonstrated, or is out.
+        self._covering: Counter[Scenario] = Counter()
         self._best: dict[Want, tuple[Level, Best]] = {}
+        self._weights: dict[Want, tuple[Level, Floats]] = {}
         self._feasible: tuple[Floats, Mask] | None = None
         self._coverage: Coverage | None = None
 
     def count(self, name: str, result: Result) -> None:
         """Add an episode or, under a name that is known, its amendment; the oldest may go."""
-        self._results.pop(name, None)
+        self._drop(name)
         self._results[name] = result
+        if result.covers:
+            self._cover(result.scenario)
         if len(self._results) > MEMORY:
-            del self._results[next(iter(self._results))]
-        self._changed()
+            self._drop(next(iter(self._results)))
 
     def forget(self, name: str) -> bool:
         """
@@ -120,33 +126,65 @@ class TaskField:
         :returns: whether what is left is complete: no older one was forgotten for it
         """
         is_complete = len(self._results) < MEMORY or name not in self._results
-        if self._results.pop(name, None) is not None:
-            self._changed()
+        self._drop(name)
         return is_complete
 
     def send_out(self, name: str, scenario: Scenario) -> None:
         """Add an arrangement that is being demonstrated."""
+        self.come_back(name)
         self._out[name] = scenario
-        self._changed()
+        self._cover(scenario)
 
     def come_back(self, name: str) -> None:
         """Remove what is out under a name."""
-        if self._out.pop(name, None) is not None:
-            self._changed()
+        if name in self._out:
+            self._uncover(self._out.pop(name))
 
     def hand_back(self, scenarios: Iterable[Scenario]) -> None:
         """Take in the arrangements that could not be set up last, in place of those before."""
         self._handed_back = tuple(scenarios)
-        self._changed()
+        self._judge_anew()
 
     def see_ensemble(self) -> None:
         """Take in that there is another ensemble: all that was tried is older."""
         self._best.clear()
+        self._weights.clear()
 
-    def _changed(self) -> None:
+    def _drop(self, name: str) -> None:
+        """Remove an episode that another one replaces, or that is too old."""
+        result = self._results.pop(name, None)
+        if result is not None and result.covers:
+            self._uncover(result.scenario)
+        self._judge_anew()
+
+    def _judge_anew(self) -> None:
         self._best.clear()
+        self._weights.clear()
         self._feasible = None
-        self._coverage = None
+
+    def _cover(self, scenario: Scenario) -> None:
+        self._best.clear()
+        self._covering[scenario] += 1
+        coverage = self._followed()
+        if coverage is not None:
+            coverage.add(self._stacked([scenario]))
+
+    def _uncover(self, scenario: Scenario) -> None:
+        self._best.clear()
+        self._covering[scenario] -= 1
+        is_left = self._covering[scenario] > 0
+        if not is_left:
+            del self._covering[scenario]
+        coverage = self._followed()
+        if coverage is not None:
+            coverage.remove(self._stacked([] if is_left else [scenario]),
+                            self._stacked([] if is_left else self._covering))
+
+    def _followed(self) -> Coverage | None:
+        """Return the coverage that is to follow a change; None where it will be made anew."""
+        if self._coverage is not None:
+            self._design()
+        return self._coverage
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -208,10 +246,10 @@ class TaskField:
 
     def coverage(self) -> Coverage:
         """Return what was demonstrated or is out covers."""
+        design = self._design()
         if self._coverage is None:
-            covering = self._covering()
-            self._coverage = Coverage(self._space, self._design(), self._stacked(covering),
-                                      demonstrations=len(covering))
+            self._coverage = Coverage(self._space, design, self._stacked(self._covering),
+                                      demonstrations=self._covering.total())
         return self._coverage
 
     def feasible(self) -> tuple[Floats, Mask]:
@@ -232,10 +270,9 @@ class TaskField:
         return self._feasibility.refused(self._results.values(), self._handed_back)
 
     def _computed_best(self, want: Want, level: Level) -> Best:
-        weights = {'failure': self.failure, 'doubt': self.doubt}.get(
-            want, lambda _: np.ones(len(self._design().points)))(level)
+        coverage = self.coverage()
         chance, allowed = self.feasible()
-        gains = self.coverage().gains(weights) * chance
+        gains = coverage.gains(self._weighing(want, level)) * chance
         count = np.maximum(allowed.sum(axis=1), 1)
         average = np.where(allowed, gains, 0.0).sum(axis=1) / count
         gains = np.where(allowed, gains, -1.0)
@@ -245,28 +282,34 @@ class TaskField:
                     average=np.where(allowed.any(axis=1), average, -1.0),
                     candidate=candidate, feasible=chance[every, candidate])
 
-    def _covering(self) -> list[Scenario]:
-        return [*(r.scenario for r in self._results.values() if r.covers),
-                *self._out.values()]
+    def _weighing(self, want: Want, level: Level) -> Floats:
+        """Return what it is worth to cover each target, shape (Z,)."""
+        if want not in self._weights or self._weights[want][0] != level:
+            self._weights[want] = (level, {'failure': self.failure, 'doubt': self.doubt}.get(
+                want, lambda _: np.ones(len(self._design().points)))(level))
+        return self._weights[want][1]
 
     def _design(self) -> Targets:
-        level = level_of(len(self._covering()))
+        """Return the targets; those for another number of demonstrations change all the rest."""
+        level = level_of(self._covering.total())
         if self._targets is None or self._targets.level != level:
             self._targets = self._space.targets(level)
             self._rows.clear()
+            self._coverage = None
+            self._judge_anew()
         return self._targets
 
     def _at(self, scenario: Scenario) -> Point | None:
         if scenario not in self._points:
-            if len(self._points) > 2 * MEMORY:
+            if len(self._points) > 2 * (MEMORY + len(self._out)):
                 self._points.clear()
             self._points[scenario] = self._space.point(scenario)
         return self._points[scenario]
 
-    def _stacked(self, scenarios: Iterable[Scenario]) -> Points:
+    def _stacked(self, scenarios: Iterable[Scenario]) -> Rows:
         """Return how alike the targets are to each scenario of this space, shape (n, Z)."""
         design = self._design()
-        if len(self._rows) > 2 * MEMORY:
+        if len(self._rows) > 2 * (MEMORY + len(self._out)):
             self._rows.clear()
         rows = []
         for scenario in scenarios:
@@ -276,4 +319,4 @@ class TaskField:
             if scenario not in self._rows:
                 self._rows[scenario] = design.alike_to(point)
             rows.append(self._rows[scenario])
-        return np.array(rows, dtype=np.float64).reshape(len(rows), len(design.points))
+        return np.array(rows, dtype=np.float32).reshape(len(rows), len(design.points))

@@ -3,6 +3,10 @@
 """What is believed at each arrangement: covered, failed, doubted, feasible."""
 import numpy as np
 import pytest
+from hypothesis import example
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from active_collection.config import parse
 from active_collection.episode import Outcome
@@ -344,3 +348,92 @@ def test_small_changes_of_the_mean_do_not_recompute_a_field():
 
     assert field.best('failure', Level(0.501, 0.2)) is field.best('failure', Level(0.499, 0.2))
     assert field.best('failure', Level(0.499, 0.2)) is not field.best('failure', Level(0.52, 0.2))
+
+
+#: What happens to a field: what, which name, and where along a line of few arrangements.
+HAPPENINGS = st.lists(st.tuples(
+    st.sampled_from(['out', 'back', 'shown', 'failed', 'tried', 'waits', 'forget', 'unset',
+                     'ensemble', 'ask']),
+    st.integers(0, 9), st.integers(0, 5)), max_size=30)
+
+
+@pytest.mark.parametrize('task', ['reach', 'sort'])
+@pytest.mark.parametrize('environments', ['lab: {}', 'lab: {}, kitchen: {}'])
+@given(happenings=HAPPENINGS)
+@example(happenings=[('out', 0, 0), ('shown', 0, 0), ('ask', 0, 0), ('back', 0, 0)])
+@settings(max_examples=10, deadline=None)
+def test_a_field_that_follows_changes_is_the_one_that_is_made_anew(
+        task, environments, happenings):
+    """To the last bit: a restart reads anew what the process before it has followed."""
+    def scenario(where):
+        values = ({'x': where / 5, 'y': 0.5} if task == 'reach'
+                  else {'mug': ('red', 'blue', 'green')[where % 3]})
+        return Scenario.of(task, 'kitchen' if where > 3 and 'k' in environments else 'lab', values)
+
+    def agrees():
+        anew = make(task, environments=environments)
+        for each, result in results.items():
+            anew.count(each, result)
+        for each, where_out in out.items():
+            anew.send_out(each, where_out)
+        anew.hand_back(unset)
+        bests = [(f.best(want, Level(0.5, 0.2)) for f in (field, anew))
+                 for want in ('failure', 'doubt', 'even')]
+        return all(np.array_equal(getattr(mine, part), getattr(other, part))
+                   for mine, other in bests
+                   for part in ('gain', 'average', 'candidate', 'feasible'))
+
+    def count(name, result):
+        results.pop(name, None)
+        results[name] = result
+        field.count(name, result)
+
+    def send_out(name, where):
+        out[name] = scenario(where)
+        field.send_out(name, scenario(where))
+
+    def hand_back(name, where):
+        unset.append(scenario(where))
+        field.hand_back(unset)
+
+    field = make(task, environments=environments)
+    results, out, unset = {}, {}, []
+    happen = {
+        'out': send_out,
+        'back': lambda name, where: (out.pop(name, None), field.come_back(name)),
+        'forget': lambda name, where: (results.pop(name, None), field.forget(name)),
+        'unset': hand_back,
+        'ensemble': lambda name, where: field.see_ensemble(),
+        'shown': lambda name, where: count(
+            name, demonstrated(scenario(where), epistemic=0.1 * where)),
+        'failed': lambda name, where: count(
+            name, demonstrated(scenario(where), Outcome.ABORTED)),
+        'tried': lambda name, where: count(
+            name, tried(scenario(where), success=where % 2)),
+        'waits': lambda name, where: count(
+            name, demonstrated(scenario(where), Outcome.UNKNOWN))}
+    for what, number, where in happenings:
+        if what == 'ask':
+            assert agrees()
+        else:
+            happen[what](str(number), where)
+    assert agrees()
+
+
+def test_a_field_that_follows_more_than_it_remembers_is_the_one_that_is_made_anew():
+    """Through the change to shorter lengths and the loss of the oldest."""
+    random = np.random.default_rng(0)
+    field = make()
+    scenarios = [at(*random.random(2)) for _ in range(MEMORY + 40)]
+    for k, scenario in enumerate(scenarios):
+        field.send_out(f'a{k}', scenario)
+        if k % 40 == 0:
+            field.best('even', KNOWN)
+        field.count(f'e{k}', demonstrated(scenario))
+        field.come_back(f'a{k}')
+    anew = make()
+    for k, scenario in enumerate(scenarios[-MEMORY:], start=40):
+        anew.count(f'e{k}', demonstrated(scenario))
+
+    assert np.array_equal(field.best('even', KNOWN).gain, anew.best('even', KNOWN).gain)
+    assert np.array_equal(field.coverage().covered, anew.coverage().covered)
