@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -44,6 +46,28 @@ from active_collection.scheduling.settings import SchedulerSettings
 
 #: Reasons that are given at most where nothing can be arranged.
 MOST_REASONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """Places that a robot may be sent to, with what a rule sees of them."""
+
+    places: Eligible
+    candidates: Candidates
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """
+    What may be done at which places.
+
+    :param tried: where the policy may be tried; None where it is not up to chance
+    :param shown: where it may be demonstrated; None for nowhere
+    """
+
+    every: _Option
+    tried: _Option | None
+    shown: _Option | None
 
 
 class DecisionMaker:
@@ -88,7 +112,7 @@ class DecisionMaker:
             return self._nothing(tuple(
                 self.eligibility.remedies.no_configuration(*self.places.names[k])
                 for k in eligible.places[:MOST_REASONS]))
-        drawn, places = self._draw(fleet, request, possible, random)
+        drawn, places = self._draw(self._options(fleet, request, possible), random)
         return self._chosen(fleet, request, drawn, places, random, now_ns=now_ns)
 
     def candidates(self, fleet: FleetState, request: Request, eligible: Eligible) -> Candidates:
@@ -105,7 +129,7 @@ class DecisionMaker:
             pending=np.array([fleet.pending(name) for name in self.places.tasks]),
             pending_demonstrations=np.array(
                 [fleet.pending_demonstrations(name) for name in self.places.tasks]),
-            cover=lambda want: self._cover(fleet, here, want),
+            cover=cache(lambda want: self._cover(fleet, here, want)),
         )
 
     def probabilities(self, fleet: FleetState, *, now_ns: int, draws: int) -> Floats:
@@ -124,29 +148,39 @@ class DecisionMaker:
         if not eligible.places.size:
             return count
         random = np.random.default_rng([self._settings.seed, fleet.sequence, draws])
+        options = self._options(fleet, request, eligible)
         for _ in range(draws):
-            drawn, places = self._draw(fleet, request, eligible, random)
+            drawn, places = self._draw(options, random)
             count[self.places.task[places.places[drawn.index]]] += 1
         return count / draws
 
-    def _draw(self, fleet: FleetState, request: Request, eligible: Eligible,
-              random: np.random.Generator) -> tuple[Drawn, Eligible]:
-        """Choose a place, and return it with the places that were its candidates."""
-        if not self._choice.spreads_trials or self._choice.deficit(
-                self.candidates(fleet, request, eligible)).any():
-            return self._choice.draw(
-                self.candidates(fleet, request, eligible), random), eligible
+    def _options(self, fleet: FleetState, request: Request, eligible: Eligible) -> _Options:
+        """Return what may be done at places for a robot, however often one is drawn of them."""
+        every = _Option(eligible, self.candidates(fleet, request, eligible))
+        if not self._choice.spreads_trials or self._choice.deficit(every.candidates).any():
+            return _Options(every, None, every)
         able = [self._collectors.able(fleet.beliefs, name, request.collectors)
                 for name in self.places.tasks]
         task = self.places.task[eligible.places]
-        tried = eligible.among(np.array(['policy' in a for a in able])[task])
-        shown = eligible.among(np.array([any(c != 'policy' for c in a) for a in able])[task])
-        is_trial = tried.places.size > 0 and (
-            not shown.places.size or random.random() < self._settings.policy_share)
-        places = tried if is_trial else shown
-        candidates = self.candidates(fleet, request, places)
-        draw = self._choice.trial if is_trial else self._choice.draw
-        return draw(candidates, random), places
+
+        def among(can: list[bool]) -> _Option | None:
+            mask = np.array(can)[task]
+            if mask.all():
+                return every
+            places = eligible.among(mask)
+            return _Option(places, self.candidates(fleet, request, places)) if mask.any() else None
+
+        return _Options(every, among(['policy' in a for a in able]),
+                        among([any(c != 'policy' for c in a) for a in able]))
+
+    def _draw(self, options: _Options, random: np.random.Generator) -> tuple[Drawn, Eligible]:
+        """Choose a place, and return it with the places that were its candidates."""
+        tried, shown = options.tried, options.shown
+        if tried is not None and (
+                shown is None or random.random() < self._settings.policy_share):
+            return self._choice.trial(tried.candidates, random), tried.places
+        shown = shown or options.every
+        return self._choice.draw(shown.candidates, random), shown.places
 
     def _is_possible(self, fleet: FleetState, eligible: Eligible) -> Mask:
         """Return at which places there is an object configuration that nothing forbids."""
