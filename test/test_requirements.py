@@ -42,7 +42,7 @@ PARTS = {
 #: Declared and never imported by name: who needs it.
 INDIRECT = {
     'packaging': 'metaworld, which forgets it',
-    's3fs': 'fsspec, for s3://', 'psycopg': 'SQLAlchemy, for postgresql+psycopg://'}
+    's3fs': 'fsspec, for s3://'}
 #: The modules that a ROS package brings, where its name is another.
 ROS_PACKAGES = {'launch', 'launch_ros', 'rosidl_runtime_py'}
 #: What package.xml names for others than Python's imports.

@@ -187,6 +187,10 @@ def test_a_file_that_is_replaced_has_its_old_content_until_it_has_its_new(make_r
         protocol = 'moves'
         failing = False
 
+        @classmethod
+        def _strip_protocol(cls, path):  # before 2024 fsspec's own knows but its own protocols
+            return super()._strip_protocol(str(path).removeprefix('moves://'))
+
         def mv(self, old, new, **options):
             if self.exists(new):
                 raise FileExistsError(new)

@@ -125,6 +125,7 @@ def test_requests_are_refused_with_the_reason_and_episodes_counted_once_it_is_ba
         assert process.process.poll() is None
 
     until(lambda: said[-1].level == DiagnosticStatus.OK, 30, 'the ledger in use')
+    assert said[-1].values[1].value == '0', 'nothing comes before what waited'
     until(lambda: console.ask('late').code == refused.GRANTED)
     assert console.ask('other').assignment.assignment_id == other.assignment_id
     assert console.ask(robot).assignment.assignment_id != lease.assignment_id

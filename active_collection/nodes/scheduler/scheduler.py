@@ -299,8 +299,9 @@ class SchedulerNode(ParameterNode[SchedulerSettings]):
             self._scheduler.recover(now_ns)
         if self._waiting and not self._scheduler.trouble:
             self._count(self._waiting.records)  # before their leases are overdue
-        with suppress(SchedulingError):
-            self._scheduler.tick(now_ns)
+        if not self._scheduler.trouble:  # else `tick` might use it again before they are counted
+            with suppress(SchedulingError):
+                self._scheduler.tick(now_ns)
         self._reports.tell(trouble=self._scheduler.trouble, waiting=len(self._waiting),
                            clocks=self._clocks())
         self._discover()
