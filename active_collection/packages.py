@@ -43,7 +43,7 @@ GROUPS: dict[str, dict[str, str]] = {
     'ray': {'ray': 'ray>=2.10'},
     's3': {'s3fs': 's3fs>=2023.6'},
     'sftp': {'paramiko': 'paramiko>=3'},
-    'postgresql': {'sqlalchemy': 'sqlalchemy>=2', 'psycopg': 'psycopg[binary]>=3.2'},
+    'postgresql': {'sqlalchemy': 'sqlalchemy>=2', 'psycopg': 'psycopg[binary]>=3.3'},
     'simulation': {
         'metaworld': 'metaworld==3.1.1', 'mujoco': 'mujoco==3.3.0', 'packaging': 'packaging'},
 }

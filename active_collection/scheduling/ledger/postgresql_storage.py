@@ -199,7 +199,7 @@ class _Impatient(psycopg.Connection[Any]):
     """A connection that breaks where the server leaves it without an answer."""
 
     def wait(self, gen: Any, *arguments: Any, **named: Any) -> Any:
-        """Wait for a step of the protocol, as psycopg does, which asks ten times a second."""
+        """Wait for a step of the protocol, as psycopg 3.3 does, which asks ten times a second."""
         return super().wait(self._bounded(gen), *arguments, **named)
 
     def _bounded(self, gen: Any) -> Generator[Any, Any, Any]:

@@ -257,7 +257,7 @@ def test_what_is_not_set_is_the_default(machine):
     ('numpy>=1.21.5', '1.21.4', False),
     ('pyarrow>=14', '9.0', False), ('torch>=2.4', '2.13.0+cpu', True),
     ('mujoco==3.3.0', '3.3', True), ('mujoco==3.3.0', '3.3.1', False),
-    ('psycopg[binary]>=3.2', '3.1.9', False), ('packaging', '1', True)])
+    ('psycopg[binary]>=3.3', '3.2.9', False), ('packaging', '1', True)])
 def test_versions_are_compared_as_numbers(requirement, found, is_well):
     assert is_met(requirement, found) == is_well
 
